@@ -1,0 +1,41 @@
+"""The enrichment manager: durable, exactly-once bulk enrichment through a paid batch API."""
+
+from manager.api import Manager, Request
+from manager.async_api import AsyncManager, AsyncRequest
+from manager.errors import (
+    ConfigurationError,
+    ConflictError,
+    EnrichdError,
+    InvalidIdentifier,
+    InvalidIdentifiersError,
+    InvalidRequestError,
+    NotFoundError,
+    UnavailableError,
+    WaitTimeoutError,
+)
+from manager.identifiers import IdentifierType
+from manager.ledger.states import Outcome
+from manager.requests import Progress, Result
+from manager.settings import Settings, load_settings
+
+__all__ = [
+    "AsyncManager",
+    "AsyncRequest",
+    "ConfigurationError",
+    "ConflictError",
+    "EnrichdError",
+    "IdentifierType",
+    "InvalidIdentifier",
+    "InvalidIdentifiersError",
+    "InvalidRequestError",
+    "Manager",
+    "NotFoundError",
+    "Outcome",
+    "Progress",
+    "Request",
+    "Result",
+    "Settings",
+    "UnavailableError",
+    "WaitTimeoutError",
+    "load_settings",
+]

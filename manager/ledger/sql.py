@@ -1,0 +1,36 @@
+"""Loads the ledger's SQL: files of named statements beside the steps that use them.
+
+A statement begins with `-- name: NAME: what it does or guarantees` and ends where the next
+begins. They name no schema; the connection's search_path does.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import LiteralString, cast
+
+_NAME = re.compile(r"^-- name: (\w+): .+$", re.MULTILINE)
+
+
+class Statements:
+    """The statements of one file, as attributes."""
+
+    def __init__(self, name: str) -> None:
+        self._file = f"{name}.sql"
+        text = files("manager.ledger").joinpath("sql", self._file).read_text()
+        _, *parts = _NAME.split(text)
+        self._statements = dict(
+            zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True)
+        )
+
+    def __getattr__(self, name: str) -> LiteralString:
+        try:
+            # the text comes from our own package, never from input
+            return cast(LiteralString, self._statements[name])
+        except KeyError:
+            raise AttributeError(f"{self._file} has no statement named {name}") from None
+
+    def names(self) -> list[str]:
+        """The statements' names in the file's order."""
+        return list(self._statements)

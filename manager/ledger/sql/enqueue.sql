@@ -1,0 +1,85 @@
+-- name: create_staging: A private table for one enqueue call; gone with the transaction at the latest.
+CREATE TEMPORARY TABLE enrichd_enqueue (
+    position integer NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    identifier text NOT NULL,
+    value text NOT NULL
+) ON COMMIT DROP
+
+-- name: copy_staging: Streams the normalised identifiers in.
+COPY enrichd_enqueue (position, key, identifier, value) FROM STDIN
+
+-- name: analyze_staging: Without it a large call would be planned for a small one.
+ANALYZE enrichd_enqueue
+
+-- name: drop_staging: A caller's transaction may go on, and may enqueue again.
+DROP TABLE enrichd_enqueue
+
+-- name: lane: The lane's id; made when it is new. No row: the account is unknown.
+WITH wanted AS (
+    SELECT account.id AS account_id, %(endpoint)s AS endpoint,
+           %(identifier_type)s AS identifier_type, %(fields)s::text[] AS fields
+    FROM account WHERE account.name = %(account)s
+), made AS (
+    INSERT INTO lane (account_id, endpoint, identifier_type, fields)
+    SELECT * FROM wanted
+    WHERE NOT EXISTS (SELECT FROM lane NATURAL JOIN wanted)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+SELECT id FROM made UNION ALL SELECT lane.id FROM lane NATURAL JOIN wanted
+
+-- name: insert_request: No row: another request has this idempotency key.
+INSERT INTO request (id, lane_id, priority, idempotency_key, content_hash, max_age, total, metadata,
+                     finished_at)
+VALUES (%(id)s, %(lane_id)s, %(priority)s, %(idempotency_key)s, %(content_hash)s, %(max_age)s,
+        %(total)s, %(metadata)s, CASE WHEN %(total)s = 0 THEN now() END)
+ON CONFLICT (idempotency_key) DO NOTHING
+RETURNING id
+
+-- name: by_idempotency_key: The request that has the key.
+SELECT id, content_hash, total FROM request WHERE idempotency_key = %(idempotency_key)s
+
+-- name: upsert_enrichments: New ones become pending, stale or given-up ones start their next cycle,
+-- pending ones take the higher priority; the rest is only locked, which keeps a merge from settling
+-- it between here and the insertion of the items. Key order, like every step: no deadlocks.
+INSERT INTO enrichment AS e (lane_id, key, identifier, state, priority, due_at, rank)
+SELECT DISTINCT ON (key) %(lane_id)s::integer, key, identifier, 'pending', %(priority)s::smallint,
+       clock_timestamp(), clock_timestamp() - %(head_start)s::interval
+FROM enrichd_enqueue
+ORDER BY key, position
+ON CONFLICT (lane_id, key) DO UPDATE SET
+    state = 'pending',
+    cycle = e.cycle + (e.state <> 'pending')::integer,
+    attempts = CASE WHEN e.state = 'pending' THEN e.attempts ELSE 0 END,
+    priority = excluded.priority,
+    due_at = CASE WHEN e.state = 'pending' THEN e.due_at ELSE excluded.due_at END,
+    rank = CASE WHEN e.state = 'pending' THEN e.due_at - %(head_start)s::interval
+           ELSE excluded.rank END,
+    settled_at = NULL,
+    reason = NULL
+WHERE (e.state = 'pending' AND e.priority < excluded.priority)
+   OR e.state IN ('failed', 'cancelled')
+   OR (e.state IN ('fulfilled', 'not_found') AND e.settled_at <= clock_timestamp() - %(max_age)s::interval)
+
+-- name: insert_items: One item for each identifier the caller wrote; those already settled count at once.
+WITH item AS (
+    INSERT INTO request_item (request_id, position, enrichment_id, cycle, value)
+    SELECT %(id)s, s.position, e.id, e.cycle, s.value
+    FROM enrichd_enqueue s JOIN enrichment e ON e.lane_id = %(lane_id)s AND e.key = s.key
+    RETURNING enrichment_id, cycle
+), hit AS (
+    SELECT count(*) FILTER (WHERE outcome = 'fulfilled') AS fulfilled,
+           count(*) FILTER (WHERE outcome = 'not_found') AS not_found
+    FROM item JOIN result USING (enrichment_id, cycle)
+)
+UPDATE request SET
+    fulfilled = hit.fulfilled,
+    not_found = hit.not_found,
+    finished_at = CASE WHEN hit.fulfilled + hit.not_found = total THEN now() END
+FROM hit
+WHERE id = %(id)s AND hit.fulfilled + hit.not_found > 0
+RETURNING hit.fulfilled, hit.not_found
+
+-- name: wake: Tells the daemon, when and if the transaction commits, that there is work.
+SELECT pg_notify('enrichd_wake', current_schema())

@@ -1,0 +1,16 @@
+-- name: unresolved_job: The submission to resolve, with the time since it began. No row: it is resolved.
+SELECT job.id, job.account_id, job.identifier_count, job.attempts, job.looks, job.submitting_at,
+       job.webhook_at, lane.id AS lane_id, lane.identifier_type,
+       extract(epoch FROM clock_timestamp() - job.submitting_at)::float AS age
+FROM job JOIN lane ON lane.id = job.lane_id
+WHERE job.id = %(job_id)s AND job.state = 'submitting' AND job.due_at <= now()
+
+-- name: known_batches: Which of the vendor's jobs are in the ledger already.
+SELECT batch_id FROM job WHERE batch_id = ANY(%(batch_ids)s)
+
+-- name: keys: The keys of the job's enrichments among the given ones.
+SELECT count(*) AS count FROM enrichment WHERE job_id = %(job_id)s AND key = ANY(%(keys)s)
+
+-- name: looked: One more look that settled nothing.
+UPDATE job SET looks = looks + 1, why = %(why)s, due_at = clock_timestamp() + %(wait)s::interval
+WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
