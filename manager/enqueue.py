@@ -116,6 +116,9 @@ def _enqueue(
     if staging.invalid and on_invalid == "raise":
         raise InvalidIdentifiersError(staging.identifier_type, staging.invalid)
     lanes = yield Execute(SQL.lane, parameters)
+    if not lanes:  # in two statements: the second sees what another call has just made
+        yield Execute(SQL.make_lane, parameters)
+        lanes = yield Execute(SQL.lane, parameters)
     if not lanes:
         raise ConfigurationError(
             f"The ledger has no account named {parameters['account']!r}. Run `enrichd db upgrade` "

@@ -76,6 +76,7 @@ class Account(LedgerModel, table=True):
     paused_reason: str | None = _text(nullable=True)
     paused_at: datetime | None = _time()
     foreign_active: int = _small()
+    swept_at: datetime | None = _time()
     created_at: datetime = _now()
 
 
@@ -222,6 +223,7 @@ class Job(LedgerModel, table=True):
     attempts: int = _small()
     failures: int = _small()
     looks: int = _small()
+    bad_files: int = _small()
     token_hash: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     webhook_at: datetime | None = _time()
     due_at: datetime = _now()

@@ -15,19 +15,16 @@ ANALYZE enrichd_enqueue
 -- name: drop_staging: A caller's transaction may go on, and may enqueue again.
 DROP TABLE enrichd_enqueue
 
--- name: lane: The lane's id; made when it is new. No row: the account is unknown.
-WITH wanted AS (
-    SELECT account.id AS account_id, %(endpoint)s AS endpoint,
-           %(identifier_type)s AS identifier_type, %(fields)s::text[] AS fields
-    FROM account WHERE account.name = %(account)s
-), made AS (
-    INSERT INTO lane (account_id, endpoint, identifier_type, fields)
-    SELECT * FROM wanted
-    WHERE NOT EXISTS (SELECT FROM lane NATURAL JOIN wanted)
-    ON CONFLICT DO NOTHING
-    RETURNING id
-)
-SELECT id FROM made UNION ALL SELECT lane.id FROM lane NATURAL JOIN wanted
+-- name: lane: The lane's id. No row: it is new, or the account is unknown.
+SELECT lane.id FROM lane JOIN account ON account.id = lane.account_id
+WHERE account.name = %(account)s AND lane.endpoint = %(endpoint)s
+  AND lane.identifier_type = %(identifier_type)s AND lane.fields = %(fields)s::text[]
+
+-- name: make_lane: Makes the lane; waits for another call that makes it at the same time.
+INSERT INTO lane (account_id, endpoint, identifier_type, fields)
+SELECT id, %(endpoint)s, %(identifier_type)s, %(fields)s::text[]
+FROM account WHERE name = %(account)s
+ON CONFLICT DO NOTHING
 
 -- name: insert_request: No row: another request has this idempotency key.
 INSERT INTO request (id, lane_id, priority, idempotency_key, content_hash, max_age, total, metadata,
@@ -82,4 +79,4 @@ WHERE id = %(id)s AND hit.fulfilled + hit.not_found > 0
 RETURNING hit.fulfilled, hit.not_found
 
 -- name: wake: Tells the daemon, when and if the transaction commits, that there is work.
-SELECT pg_notify('enrichd_wake', current_schema())
+SELECT pg_notify('enrichd_wake', current_schema() || ' pack')

@@ -1,5 +1,5 @@
 -- name: completed_job: The job whose results are to be merged. No row: merged already, or not due.
-SELECT job.id, job.account_id, job.batch_id, job.identifier_count, job.failures, job.result_count,
+SELECT job.id, job.account_id, job.batch_id, job.identifier_count, job.failures, job.bad_files, job.result_count,
        lane.identifier_type
 FROM job JOIN lane ON lane.id = job.lane_id
 WHERE job.id = %(job_id)s AND job.state = 'completed' AND job.due_at <= now()
@@ -29,12 +29,14 @@ SELECT count(*) AS count FROM (
 ) locked
 
 -- name: insert_results: One end for each enrichment of the job: the first envelope that names it, or
--- not found.
+-- not found; failed, for `doubt`, where the file leaves it open whether the vendor delivered it.
 INSERT INTO result (enrichment_id, cycle, outcome, internal_id, record, reason, job_id)
 SELECT e.id, e.cycle,
-       CASE WHEN a.line IS NULL THEN 'not_found' WHEN a.record IS NULL THEN 'failed' ELSE 'fulfilled' END,
+       CASE WHEN a.record IS NOT NULL THEN 'fulfilled'
+            WHEN a.line IS NOT NULL OR %(doubt)s::text IS NOT NULL THEN 'failed'
+            ELSE 'not_found' END,
        a.internal_id, a.record::jsonb,
-       CASE WHEN a.line IS NOT NULL AND a.record IS NULL THEN a.reason END,
+       CASE WHEN a.record IS NULL THEN coalesce(a.reason, %(doubt)s::text) END,
        %(job_id)s
 FROM enrichment e LEFT JOIN (
     SELECT DISTINCT ON (key) * FROM enrichd_merge WHERE key IS NOT NULL ORDER BY key, line
@@ -43,16 +45,17 @@ WHERE e.job_id = %(job_id)s
 
 -- name: stray_lines: Envelopes that settle nothing: unreadable, not asked for, or a second one for a key.
 SELECT m.line, coalesce(
-           CASE WHEN m.key IS NULL THEN m.reason END,
+           m.reason,
            CASE WHEN e.id IS NULL THEN 'the job did not ask for it' END,
            'a second envelope for the same identifier') AS reason
-FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY line) AS nth FROM enrichd_merge) m
+FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY line) AS nth FROM enrichd_merge) AS m
 LEFT JOIN enrichment e ON e.job_id = %(job_id)s AND e.key = m.key
 WHERE e.id IS NULL OR m.nth > 1 OR m.record IS NULL
 ORDER BY m.line
+LIMIT %(limit)s
 
--- name: insert_stray: Keeps one for the operator.
-INSERT INTO stray (job_id, line, reason, envelope) VALUES (%(job_id)s, %(line)s, %(reason)s, %(envelope)s)
+-- name: copy_strays: Keeps them for the operator.
+COPY stray (job_id, line, reason, envelope) FROM STDIN
 
 -- name: merged: The end of a job that went well. No row: it was merged by another hand.
 UPDATE job SET state = 'merged', why = %(why)s, ended_at = clock_timestamp(), failures = 0, error = NULL
@@ -60,5 +63,7 @@ WHERE id = %(job_id)s AND state = 'completed'
 RETURNING id
 
 -- name: again: The results could not be had this time.
-UPDATE job SET failures = failures + 1, error = %(error)s, due_at = clock_timestamp() + %(wait)s::interval
+UPDATE job SET
+    failures = failures + 1, bad_files = bad_files + %(bad_file)s::integer, error = %(error)s,
+    due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state = 'completed'

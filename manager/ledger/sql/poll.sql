@@ -7,7 +7,7 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) due
 WHERE job.id = due.id
-RETURNING job.id, job.batch_id, job.state, job.lane_id, job.identifier_count, job.failures, job.slot,
+RETURNING job.id, job.account_id, job.batch_id, job.state, job.lane_id, job.identifier_count, job.failures, job.slot,
           job.attempts, extract(epoch FROM clock_timestamp() - job.accepted_at)::float AS age
 
 -- name: again: Still at work; ask again later.
@@ -28,7 +28,8 @@ WHERE id = %(job_id)s AND state IN ('pending', 'processing')
 RETURNING id
 
 -- name: unanswered: The question could not be answered; the job may well go on.
-UPDATE job SET failures = failures + 1, error = %(error)s, due_at = clock_timestamp() + %(wait)s::interval
+UPDATE job SET
+    failures = failures + %(failed)s::integer, error = %(error)s, due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state IN ('pending', 'processing')
 
 -- name: poll_now: A hint, for example a webhook: ask at once.
@@ -36,3 +37,6 @@ UPDATE job SET due_at = clock_timestamp(), webhook_at = clock_timestamp()
 WHERE id = %(job_id)s AND token_hash = %(token_hash)s
   AND state IN ('submitting', 'pending', 'processing')
 RETURNING id
+
+-- name: wake: Tells the daemon to poll at once.
+SELECT pg_notify('enrichd_wake', current_schema() || ' poll')

@@ -37,3 +37,9 @@ ON CONFLICT DO NOTHING
 DELETE FROM slot USING account a
 WHERE slot.account_id = a.id AND a.name = %(account)s AND number > %(cap)s
   AND NOT EXISTS (SELECT FROM job WHERE job.account_id = a.id AND job.slot = slot.number)
+
+-- name: swept: The pulse that `enrichd status` looks at.
+UPDATE account SET swept_at = clock_timestamp() WHERE id = %(account_id)s
+
+-- name: work_left: Whether anything waits or runs; an idle account is left in peace.
+SELECT EXISTS (SELECT FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL) AS jobs
