@@ -1,0 +1,17 @@
+"""The vendor's batch API, local and faithful, with faults and a clock that tests control.
+
+    with Sandbox(api_key="key", cap=2) as sandbox:
+        client = Client(sandbox.url, sandbox.api_key)
+        sandbox.fault("submit", "reset_after")
+        sandbox.advance(60)
+        assert sandbox.record()["highest_active"] <= 2
+
+`Sandbox` runs it in a thread of this process; `python -m sandbox` is a process of its own,
+which `SandboxControl(url)` steers. It keeps every documented rule of the vendor's; where the
+vendor is undocumented, and for the catalogue of fields and all values, it invents, and says so.
+"""
+
+from sandbox.control import SandboxControl, SandboxError
+from sandbox.server import Sandbox
+
+__all__ = ["Sandbox", "SandboxControl", "SandboxError"]
