@@ -1,0 +1,1 @@
+"""The HTTP client and its errors: all that knows the vendor."""
