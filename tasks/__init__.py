@@ -1,0 +1,1 @@
+"""The daemon's Celery side: thin tasks, each a wake-up for a step in `manager`."""

@@ -1,0 +1,115 @@
+"""`enrichd results`: what became of each identifier of a request."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from manager.api import Manager, Request
+from manager.cli.options import DataDir, Json, settings_for
+from manager.errors import InvalidRequestError
+from manager.requests import Result
+
+COLUMNS = ("identifier", "outcome", "company_id", "reason")
+
+
+class OutputFormat(StrEnum):
+    """How results are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("results")(results)
+
+
+def results(
+    request_id: Annotated[str, typer.Argument(help="The request's id.")],
+    format: Annotated[
+        OutputFormat, typer.Option(help="csv has a column for each field of the records.")
+    ] = OutputFormat.JSONL,
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file; it appears when it is whole.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Print one line for each identifier that the caller wrote, in the caller's order.
+
+    What waits has no outcome yet. --json is the same as --format jsonl.
+    """
+    request = Manager(settings_for(data_dir)).request(request_id)
+    write = write_csv if format is OutputFormat.CSV and not as_json else write_jsonl
+    if output is None:
+        write(request, sys.stdout)
+        sys.stdout.flush()
+    else:
+        write_file(request, output, write)
+
+
+def write_file(request: Request, output: Path, write: Callable[[Request, IO[str]], None]) -> None:
+    """Write the results to a file that appears only when it is whole."""
+    with _whole(output) as file:
+        write(request, file)
+
+
+def write_jsonl(request: Request, file: IO[str]) -> None:
+    """One JSON object a line: identifier, outcome, company_id, record, reason."""
+    for result in request.results():
+        line = {
+            "identifier": result.identifier,
+            "outcome": result.outcome,
+            "company_id": result.company_id,
+            "record": result.record,
+            "reason": result.reason,
+        }
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def write_csv(request: Request, file: IO[str]) -> None:
+    """One row an identifier; the records' fields as columns, named by their dotted paths."""
+    paths = sorted({path for result in request.results() for path, _ in _leaves(result.record)})
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*COLUMNS, *paths])
+    for result in request.results():
+        leaves = dict(_leaves(result.record))
+        writer.writerow([*_head(result), *(leaves.get(path) for path in paths)])
+
+
+def _head(result: Result) -> list[Any]:
+    return [getattr(result, column) for column in COLUMNS]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted paths of a record and their values; lists as JSON."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        yield path, json.dumps(value, ensure_ascii=False)
+    elif path:
+        yield path, value
+
+
+@contextmanager
+def _whole(output: Path) -> Iterator[IO[str]]:
+    partial = output.with_name(output.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        os.replace(partial, output)
+    except OSError as error:
+        raise InvalidRequestError(f"{output} cannot be written: {error.strerror}.") from None
+    finally:
+        partial.unlink(missing_ok=True)

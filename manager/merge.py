@@ -1,0 +1,208 @@
+"""Merge: download a job's results, check them, and settle its enrichments in one transaction.
+
+The merge can be cut off and repeated at any byte: until its one transaction commits nothing
+has happened, and after it the job is merged.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+
+from manager.backoff import backoff
+from manager.context import Context, Wake
+from manager.identifiers import NORMALISERS
+from manager.ledger.connect import cursor, execute, first, rows
+from manager.ledger.sql import Statements
+from manager.settings import Settings
+from manager.settle import fail, settle
+from manager.vendor import download, errors
+from manager.vendor.envelope import BadEnvelope, decode, storable
+
+log = logging.getLogger(__name__)
+
+SQL = Statements("merge")
+SETTLE = Statements("settle")
+# Tries at getting a results file whole before what can be read of it is taken.
+FILE_TRIES = 5
+MAX_STRAYS = 1_000
+MAX_STRAY_BYTES = 65_536
+
+
+@dataclass(slots=True)
+class ResultsFile:
+    """A downloaded results file on its way into the ledger."""
+
+    paths: list[Path]
+    identifier_type: str
+    settings: Settings
+    lines: int = 0
+    unreadable: int = 0
+    broken: str | None = field(default=None)
+
+    def rows(self) -> Iterator[tuple[int, str | None, int | None, str | None, str | None]]:
+        """(line, key, internal_id, record, reason) of each envelope, for COPY."""
+        normalise = NORMALISERS[self.identifier_type]
+        for line in self._readable():
+            self.lines += 1
+            key = None
+            try:
+                envelope = decode(line)
+                key = normalise(envelope.original_identifier).key
+                record = storable(bytes(envelope.data))
+            except (BadEnvelope, ValueError) as error:
+                self.unreadable += key is None
+                yield self.lines, key, None, None, f"the envelope cannot be read: {error}"
+            else:
+                yield self.lines, key, envelope.internal_id, record, None
+
+    def _readable(self) -> Iterator[bytes]:
+        try:
+            yield from download.lines(self.paths, self.settings)
+        except errors.ResultsCorrupt as error:
+            self.broken = str(error)
+
+    def doubt(self, result_count: int | None) -> str | None:
+        """Why an identifier that is not in the file may have been delivered all the same."""
+        if self.broken:
+            return f"the results file is corrupt: {self.broken}"
+        if result_count is not None and self.lines != result_count:
+            return f"the results file has {self.lines} lines, the vendor says {result_count}"
+        return None
+
+
+def merge(context: Context, job_id: UUID) -> list[Wake]:
+    """Merge the job's results if they are waiting; try again later when they cannot be had."""
+    with context.ledger.lock_job(job_id) as connection:
+        if connection is None:
+            return []
+        job = first(connection, SQL.completed_job, {"job_id": job_id})
+        if job is None:
+            return []
+        directory = context.spool_dir / str(job_id)
+        try:
+            _merge(context, connection, job, directory)
+        except errors.ResultsTooLarge as error:
+            _end(connection, job, SETTLE.failed, f"the results cannot be merged: {error}")
+        except (errors.UnknownJob, errors.LinksExpired) as error:
+            why = f"the results are gone: {error}; enqueue again to buy them again"
+            if not _last_try(job):
+                return _again(context, connection, job, why, bad_file=True)
+            _end(connection, job, SETTLE.expired, why)
+        except errors.ResultsCorrupt as error:
+            return _again(context, connection, job, str(error), bad_file=True)
+        except (
+            errors.VendorError,
+            errors.DownloadError,
+            psycopg.OperationalError,
+            OSError,
+        ) as error:
+            return _again(context, connection, job, str(error))
+        shutil.rmtree(directory, ignore_errors=True)
+    return []
+
+
+def _merge(context: Context, connection: Connection[Any], job: Any, directory: Path) -> None:
+    file = ResultsFile([], job.identifier_type, context.settings)
+    if job.result_count != 0:  # without results a link may point to a file never written
+        file.paths = _fetch(context, job, directory)
+    try:
+        _store(context, connection, job, file, careful=False)
+    except psycopg.DataError:
+        log.warning("job %s: Postgres refused a record; looking for it", job.id)
+        file = ResultsFile(file.paths, job.identifier_type, context.settings)
+        _store(context, connection, job, file, careful=True)
+
+
+def _last_try(job: Any) -> bool:
+    return bool(job.bad_files + 1 >= FILE_TRIES)
+
+
+def _fetch(context: Context, job: Any, directory: Path) -> list[Path]:
+    if job.bad_files:  # what was downloaded before may be what is wrong
+        shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    return download.fetch(
+        context.vendor.status(job.batch_id),
+        directory,
+        context.settings,
+        lambda: context.vendor.status(job.batch_id),
+    )
+
+
+def _store(
+    context: Context,
+    connection: Connection[Any],
+    job: Any,
+    file: ResultsFile,
+    *,
+    careful: bool,
+) -> None:
+    """The one transaction. Raises ResultsCorrupt when another try may bring a better file."""
+    with connection.transaction():
+        timeout = f"{int(context.settings.merge_lock_timeout * 1000)}ms"
+        execute(
+            connection, "SELECT set_config('lock_timeout', %(value)s, true)", {"value": timeout}
+        )
+        execute(connection, SQL.create_staging, {})
+        with cursor(connection).copy(SQL.copy_staging) as copy:
+            for row in file.rows():
+                copy.write_row(row)
+        doubt = file.doubt(job.result_count)
+        if doubt and not _last_try(job):
+            raise errors.ResultsCorrupt(doubt)
+        if careful:
+            execute(connection, SQL.drop_unstorable, {})
+        execute(connection, SQL.analyze_staging, {})
+        if file.unreadable and not doubt:
+            doubt = f"{file.unreadable} lines of the results file cannot be read"
+        parameters = {"job_id": job.id, "doubt": doubt, "limit": MAX_STRAYS}
+        execute(connection, SQL.lock_enrichments, parameters)
+        execute(connection, SQL.insert_results, parameters)
+        strays = _keep_strays(connection, job, file, parameters)
+        settle(connection, job.id)
+        why = f"{file.lines} results" + (f", {strays} stray" if strays else "")
+        execute(connection, SQL.merged, parameters | {"why": f"{why}; {doubt}" if doubt else why})
+
+
+def _keep_strays(
+    connection: Connection[Any], job: Any, file: ResultsFile, parameters: dict[str, Any]
+) -> int:
+    """Keep the envelopes that settle nothing, cut to a bounded size."""
+    strays = {row.line: row.reason for row in rows(connection, SQL.stray_lines, parameters)}
+    if not strays:
+        return 0
+    with cursor(connection).copy(SQL.copy_strays) as copy:
+        again = ResultsFile(file.paths, file.identifier_type, file.settings)
+        for number, line in enumerate(again._readable(), start=1):
+            if number in strays:
+                copy.write_row((job.id, number, strays[number], line[:MAX_STRAY_BYTES]))
+    return len(strays)
+
+
+def _end(connection: Connection[Any], job: Any, sql: Any, why: str) -> None:
+    """The job's results will never be merged: its enrichments fail with the reason."""
+    with connection.transaction():
+        if rows(connection, sql, {"job_id": job.id, "why": why}):
+            fail(connection, job.id, why)
+
+
+def _again(
+    context: Context, connection: Connection[Any], job: Any, error: str, *, bad_file: bool = False
+) -> list[Wake]:
+    wait = backoff(context.settings, job.failures)
+    log.warning("job %s is merged later: %s", job.id, error)
+    execute(
+        connection,
+        SQL.again,
+        {"job_id": job.id, "error": error, "wait": wait, "bad_file": bad_file},
+    )
+    return []

@@ -1,0 +1,53 @@
+"""Pack: make jobs of what waits, just enough of them to keep the slots fed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from uuid_utils.compat import uuid7
+
+from manager.context import Context, Wake
+from manager.ledger.connect import execute, first, one
+from manager.ledger.sql import Statements
+
+SQL = Statements("pack")
+
+
+def pack(context: Context) -> list[Wake]:
+    """Pack until there are jobs enough, or nothing more is ready."""
+    packed: list[Wake] = []
+    with context.ledger.connect() as connection:
+        account = context.account(connection)
+        while job_id := _pack_one(context, connection, account.id):
+            packed.append(Wake("submit", job_id))
+    return packed
+
+
+def _pack_one(context: Context, connection: Connection[Any], account_id: int) -> UUID | None:
+    """Pack the job that is next in line; None when there is none to pack."""
+    settings = context.settings
+    job_id = UUID(bytes=uuid7().bytes)
+    parameters = {
+        "account_id": account_id,
+        "job_id": job_id,
+        "job_size": settings.job_size,
+        "pack_ahead": settings.pack_ahead,
+        "linger": timedelta(seconds=settings.linger),
+    }
+    with connection.transaction():
+        if first(connection, SQL.lock_account, parameters) is None:
+            return None
+        if one(connection, SQL.room, parameters).room <= 0:
+            return None
+        lane = first(connection, SQL.next_lane, parameters)
+        if lane is None:
+            return None
+        full = lane.count >= settings.job_size
+        parameters |= {
+            "lane_id": lane.id,
+            "why": "the lane fills a job" if full else f"lingered {settings.linger:g} s",
+        }
+        return job_id if execute(connection, SQL.claim, parameters) else None

@@ -1,0 +1,158 @@
+"""Resolve: find out whether the vendor has a job whose answer was lost.
+
+A job on the vendor's list that the ledger does not know, of the same kind and size, created
+since the submission, may be ours. Its content decides: the results file says whose it is. So
+nothing is adopted unproven; until the candidates have ended the job keeps its slot, which is
+right, since one of them is probably ours. When there is none after enough looks over enough
+time (the list may lag), the vendor does not have the job, and it may be sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from manager.context import Context, Wake
+from manager.identifiers import normalise
+from manager.ledger.connect import execute, first, one, rows
+from manager.ledger.sql import Statements
+from manager.reconcile import release
+from manager.semaphore import Holder
+from manager.vendor import download, errors
+from manager.vendor.envelope import BadEnvelope, decode
+from manager.vendor.types import VendorJob
+
+log = logging.getLogger(__name__)
+
+SQL = Statements("resolve")
+SUBMIT = Statements("submit")
+# The vendor's clock may differ from ours; content decides, so a wide margin does no harm.
+CLOCK_MARGIN = timedelta(minutes=10)
+MAX_PAGES = 100
+# Envelopes looked at to tell whose job it is.
+SAMPLE = 50
+
+
+def resolve(context: Context, job_id: UUID) -> list[Wake]:
+    """Adopt the vendor's job, send ours again, or look again later."""
+    with context.ledger.lock_job(job_id) as connection:
+        if connection is None:  # the submission is still under way
+            return []
+        job = first(connection, SQL.unresolved_job, {"job_id": job_id})
+        if job is None:
+            return []
+        try:
+            candidates = _candidates(context, connection, job)
+            ours = next((it for it in candidates if _is_ours(context, connection, job, it)), None)
+        except (errors.VendorError, errors.DownloadError) as error:
+            wait = max(getattr(error, "wait", 0.0), context.settings.poll_min)
+            return _look_again(connection, job, wait, f"unresolved: cannot look: {error}")
+        if ours is not None:
+            return _adopt(connection, job, ours)
+        if any(candidate.active for candidate in candidates):
+            why = f"unresolved: {len(candidates)} job(s) at the vendor may be this one"
+            return _look_again(connection, job, context.settings.poll_min * 2, why)
+        if _may_give_up(context, job):
+            return _send_again(context, connection, job)
+        wait = context.settings.resolve_window / context.settings.resolve_looks
+        why = "unresolved: not on the vendor's list yet"
+        return _look_again(connection, job, wait, why)
+
+
+def _candidates(context: Context, connection: Connection[Any], job: Any) -> list[VendorJob]:
+    """The vendor's jobs that may be ours: same kind, same size, recent, unknown to the ledger."""
+    since = job.submitting_at - CLOCK_MARGIN
+    alike = [
+        candidate
+        for candidate in context.vendor.iter_jobs(created_since=since, max_pages=MAX_PAGES)
+        if candidate.is_company_enrich
+        and candidate.identifier_count in (None, job.identifier_count)
+    ]
+    batch_ids = [candidate.batch_id for candidate in alike]
+    known = {row.batch_id for row in rows(connection, SQL.known_batches, {"batch_ids": batch_ids})}
+    return [candidate for candidate in alike if candidate.batch_id not in known]
+
+
+def _is_ours(context: Context, connection: Connection[Any], job: Any, candidate: VendorJob) -> bool:
+    """Whether the first envelopes of its results are all ours. Nothing delivered proves nothing."""
+    if candidate.status != "completed" or candidate.result_count == 0:
+        return False
+    directory = context.spool_dir / f"resolve-{job.id}"
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        paths = download.fetch(
+            context.vendor.status(candidate.batch_id),
+            directory,
+            context.settings,
+            lambda: context.vendor.status(candidate.batch_id),
+        )
+        sample = islice(download.lines(paths, context.settings), SAMPLE)
+        keys = {_key(job.identifier_type, line) for line in sample}
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    if not keys or None in keys:
+        return False
+    parameters = {"job_id": job.id, "keys": sorted(key for key in keys if key)}
+    found: int = one(connection, SQL.keys, parameters).count
+    return found == len(keys)
+
+
+def _key(identifier_type: Any, line: bytes) -> str | None:
+    try:
+        return normalise(identifier_type, decode(line).original_identifier).key
+    except (ValueError, BadEnvelope):
+        return None
+
+
+def _may_give_up(context: Context, job: Any) -> bool:
+    """Whether the vendor has had time enough to show the job, and no webhook told of it."""
+    settings = context.settings
+    in_flight = settings.submit_deadline + context.vendor.call_limit
+    patience = max(settings.resolve_window, in_flight)
+    return bool(
+        job.age >= patience and job.looks + 1 >= settings.resolve_looks and job.webhook_at is None
+    )
+
+
+def _adopt(connection: Connection[Any], job: Any, ours: VendorJob) -> list[Wake]:
+    parameters = _attempt(job) | {
+        "batch_id": ours.batch_id,
+        "entities_requested": ours.entities_requested,
+        "why": f"resolved: it is {ours.batch_id}, its results name our identifiers",
+        "poll_after": timedelta(0),
+    }
+    execute(connection, SUBMIT.accepted, parameters)
+    return [Wake("poll")]
+
+
+def _send_again(context: Context, connection: Connection[Any], job: Any) -> list[Wake]:
+    slot = job.slot
+    why = (
+        f"resolved: the vendor does not have it ({job.looks + 1} looks in {job.age:.0f} s); "
+        "it is sent again"
+    )
+    parameters = _attempt(job) | {
+        "why": why,
+        "error": why,
+        "failed": True,
+        "wait": timedelta(0),
+    }
+    if first(connection, SUBMIT.put_back, parameters):
+        release(context, Holder(job.id, job.attempts), slot)
+    return [Wake("submit", job.id)]
+
+
+def _look_again(connection: Connection[Any], job: Any, wait: float, why: str) -> list[Wake]:
+    parameters = _attempt(job) | {"why": why, "wait": timedelta(seconds=wait)}
+    execute(connection, SQL.looked, parameters)
+    return []
+
+
+def _attempt(job: Any) -> dict[str, Any]:
+    return {"job_id": job.id, "attempts": job.attempts}

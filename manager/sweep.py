@@ -1,0 +1,37 @@
+"""Sweep: find all due work in the ledger, and put the semaphore right.
+
+Whatever wake-up was lost, the next sweep makes up for it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from redis.exceptions import RedisError
+
+from manager.context import Context, Wake
+from manager.ledger.connect import execute, one, rows
+from manager.ledger.sql import Statements
+from manager.reconcile import reconcile_slots
+
+log = logging.getLogger(__name__)
+
+SQL = Statements("sweep")
+
+
+def sweep(context: Context) -> list[Wake]:
+    """The wake-ups of all steps that are due."""
+    with context.ledger.connect() as connection:
+        account = context.account(connection)
+        execute(connection, SQL.swept, {"account_id": account.id})
+        try:
+            reconcile_slots(context, connection, account)
+        except RedisError as error:
+            log.warning("the semaphore could not be compared: %s", error)
+        due = rows(connection, SQL.due, {"account_id": account.id, "free": account.cap})
+        wakes = [Wake(row.step, row.id) for row in due]
+        if one(connection, SQL.poll_due, {"account_id": account.id}).due:
+            wakes.append(Wake("poll"))
+        if account.paused_reason is None:
+            wakes.append(Wake("pack"))
+    return wakes

@@ -1,0 +1,63 @@
+"""The Celery application.
+
+A message is a wake-up call, never a fact: it may be lost, doubled, late or out of order. So
+nothing is kept of it (no results), it is short-lived (expires), and it is acknowledged early:
+a wake-up that dies with its worker is made up for by the next sweep. (Late acknowledgement
+would have Redis deliver it again after its visibility time-out, to no use.)
+"""
+
+from __future__ import annotations
+
+from celery import Celery
+from kombu.entity import Queue
+
+from manager.settings import Settings
+
+# Steps that end within moments, and the merges, which take seconds: these must not delay those.
+QUICK, MERGE = "enrichd.quick", "enrichd.merge"
+# Sweeps show that a worker of the quick queue works; a worker of merges may have none for hours.
+PULSE_INTERVAL = 30.0
+
+
+def make_app(settings: Settings) -> Celery:
+    """The application for these settings."""
+    app = Celery("enrichd", broker=settings.redis, set_as_current=True)
+    app.conf.update(
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue=QUICK,
+        task_queues=[Queue(QUICK), Queue(MERGE)],
+        task_routes={"enrichd.merge": {"queue": MERGE}, "enrichd.pulse": {"queue": MERGE}},
+        task_acks_late=False,
+        task_time_limit=3600,
+        worker_prefetch_multiplier=1,
+        worker_concurrency=settings.worker_concurrency,
+        worker_max_tasks_per_child=1000,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 5,
+            "global_keyprefix": f"enrichd:{settings.database_schema}:",
+        },
+        beat_scheduler="celery.beat:Scheduler",  # in memory: the ledger knows what is due
+        beat_max_loop_interval=1,
+        beat_schedule={
+            "sweep": _every(settings.sweep_interval, "enrichd.sweep"),
+            "reconcile": _every(settings.reconcile_interval, "enrichd.reconcile"),
+            "pulse": _every(PULSE_INTERVAL, "enrichd.pulse"),
+        },
+    )
+    return app
+
+
+def _every(seconds: float, task: str) -> dict[str, object]:
+    # an expired wake-up is dropped, so that none pile up while no worker runs
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds * 3, 5)}}

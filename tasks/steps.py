@@ -1,0 +1,78 @@
+"""The tasks: each calls one step of `manager` and sends the wake-ups that it returns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from manager.context import Context, Wake
+from manager.errors import UnavailableError
+from manager.merge import merge
+from manager.pack import pack
+from manager.poll import poll
+from manager.reconcile import reconcile
+from manager.resolve import resolve
+from manager.settings import Settings
+from manager.submit import submit
+from manager.sweep import sweep
+
+log = logging.getLogger(__name__)
+
+# A wake-up older than this is worthless: a sweep has sent another since.
+EXPIRES = 60.0
+
+ACCOUNT_STEPS: dict[str, Callable[[Context], list[Wake]]] = {
+    "sweep": sweep,
+    "reconcile": reconcile,
+    "pack": pack,
+    "poll": poll,
+    "pulse": lambda _: [],
+}
+JOB_STEPS: dict[str, Callable[[Context, UUID], list[Wake]]] = {
+    "submit": submit,
+    "resolve": resolve,
+    "merge": merge,
+}
+
+
+def register(app: Celery, settings: Settings, heartbeat: Path | None = None) -> None:
+    """Register one task for each step.
+
+    heartbeat: a file touched after every step, by which the supervisor sees that this worker
+    does not merely live but works.
+    """
+    context = Context(settings, "worker")
+
+    def add(name: str, step: Callable[..., list[Wake]]) -> None:
+        @app.task(name=f"enrichd.{name}", ignore_result=True)  # type: ignore[untyped-decorator]
+        def task(job_id: str | None = None) -> None:
+            arguments = [UUID(job_id)] if job_id else []
+            try:
+                wakes = step(context, *arguments)
+            except UnavailableError as error:
+                log.warning("%s: %s", name, error)
+                return
+            finally:
+                if heartbeat:
+                    heartbeat.touch()
+            for wake in wakes:
+                send(app, wake)
+
+    for name, step in (ACCOUNT_STEPS | JOB_STEPS).items():
+        add(name, step)
+
+
+def send(app: Celery, wake: Wake) -> None:
+    """Send a wake-up; one that cannot be sent is made up for by the next sweep."""
+    arguments = [str(wake.job_id)] if wake.job_id else []
+    try:
+        app.send_task(
+            f"enrichd.{wake.step}", arguments, expires=EXPIRES, ignore_result=True, retry=False
+        )
+    except OperationalError as error:
+        log.warning("wake-up %s not sent: %s", wake.step, error)
