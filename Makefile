@@ -1,0 +1,42 @@
+# `make demo` and `make test` set up .venv in this checkout by themselves; nothing outside it changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check lint types layers lock clean help
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(READY) ## The main job, end to end, on embedded servers
+	$(BIN)/enrichd demo
+
+test: $(READY) ## All tests
+	$(BIN)/python -m pytest
+
+check: lint types layers ## Everything that is not a test
+
+lint: $(READY) ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Types
+	$(BIN)/mypy
+
+layers: $(READY) ## Imports point downward only
+	$(BIN)/lint-imports
+
+lock: ## Pin the newest versions (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis
