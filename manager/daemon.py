@@ -23,8 +23,6 @@ from manager.supervisor import ProcessSpec, Supervisor, wait_until_reachable
 log = logging.getLogger(__name__)
 
 REACHABLE_WITHIN = 60.0
-QUICK_STALLED_AFTER = 60.0
-MERGE_STALLED_AFTER = 900.0
 SANDBOX_KEY = "sandbox-key"
 
 
@@ -37,9 +35,9 @@ def processes(settings: Settings, run_dir: Path, *, web: bool = True) -> list[Pr
     """The daemon's own processes: two workers, beat and web."""
     run_dir.mkdir(parents=True, exist_ok=True)
     specs = [
-        _worker(settings, run_dir, "quick", QUICK_STALLED_AFTER),
-        _worker(settings, run_dir, "merge", MERGE_STALLED_AFTER),
-        ProcessSpec("beat", module("tasks", "beat")),
+        _watched(settings, run_dir, "worker-quick", "worker", "--queues", "enrichd.quick"),
+        _watched(settings, run_dir, "worker-merge", "worker", "--queues", "enrichd.merge"),
+        _watched(settings, run_dir, "beat", "beat"),
     ]
     if web:
         specs.append(ProcessSpec("web", module("manager", "web")))
@@ -52,19 +50,19 @@ def sandbox_process(port: int, data_dir: Path, *options: str) -> ProcessSpec:
     return ProcessSpec("sandbox", module("sandbox", *arguments, *options))
 
 
-def _worker(settings: Settings, run_dir: Path, queue: str, stalled_after: float) -> ProcessSpec:
-    heartbeat = run_dir / f"{queue}.heartbeat"
-    arguments = ["--queues", f"enrichd.{queue}", "--name", queue, "--heartbeat", str(heartbeat)]
+def _watched(settings: Settings, run_dir: Path, name: str, *arguments: str) -> ProcessSpec:
+    """A process that is replaced when it has not worked for too long, however alive it is."""
+    heartbeat = run_dir / f"{name}.heartbeat"
     return ProcessSpec(
-        f"worker-{queue}",
-        module("tasks", "worker", *arguments),
+        name,
+        module("tasks", *arguments, "--name", name, "--heartbeat", str(heartbeat)),
         progress=_since_touched(settings, heartbeat),
-        stalled_after=stalled_after,
+        stalled_after=settings.stalled_after,
     )
 
 
 def _since_touched(settings: Settings, heartbeat: Path) -> Callable[[], float | None]:
-    """Seconds since the worker did anything; unknown while Redis is away, which is no stall."""
+    """Seconds since the process worked; unknown while Redis is away, which is no stall."""
 
     def progress() -> float | None:
         semaphore.ping(settings)

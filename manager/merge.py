@@ -20,7 +20,7 @@ from psycopg import Connection
 from manager.backoff import backoff
 from manager.context import Context, Wake
 from manager.identifiers import NORMALISERS
-from manager.ledger.connect import cursor, execute, first, rows
+from manager.ledger.connect import cursor, execute, first, rows, transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 from manager.settle import fail, settle
@@ -147,7 +147,7 @@ def _store(
     careful: bool,
 ) -> None:
     """The one transaction. Raises ResultsCorrupt when another try may bring a better file."""
-    with connection.transaction():
+    with transaction(connection, "merge"):
         timeout = f"{int(context.settings.merge_lock_timeout * 1000)}ms"
         execute(
             connection, "SELECT set_config('lock_timeout', %(value)s, true)", {"value": timeout}
@@ -190,7 +190,7 @@ def _keep_strays(
 
 def _end(connection: Connection[Any], job: Any, sql: Any, why: str) -> None:
     """The job's results will never be merged: its enrichments fail with the reason."""
-    with connection.transaction():
+    with transaction(connection, "end"):
         if rows(connection, sql, {"job_id": job.id, "why": why}):
             fail(connection, job.id, why)
 

@@ -10,7 +10,7 @@ from psycopg import Connection
 from uuid_utils.compat import uuid7
 
 from manager.context import Context, Wake
-from manager.ledger.connect import execute, first, one
+from manager.ledger.connect import execute, first, one, transaction
 from manager.ledger.sql import Statements
 
 SQL = Statements("pack")
@@ -37,7 +37,7 @@ def _pack_one(context: Context, connection: Connection[Any], account_id: int) ->
         "pack_ahead": settings.pack_ahead,
         "linger": timedelta(seconds=settings.linger),
     }
-    with connection.transaction():
+    with transaction(connection, "pack"):
         if first(connection, SQL.lock_account, parameters) is None:
             return None
         if one(connection, SQL.room, parameters).room <= 0:

@@ -13,7 +13,7 @@ from psycopg import Connection
 from uuid_utils.compat import uuid7
 
 from manager.context import Context, Wake
-from manager.ledger.connect import execute, rows
+from manager.ledger.connect import execute, rows, transaction
 from manager.ledger.sql import Statements
 from manager.reconcile import release
 from manager.settle import fail, fail_lane
@@ -35,7 +35,7 @@ def reject(
     """End the job as rejected and settle, or split, its enrichments."""
     job, why = submission.job, _why(submission.job, error)
     wakes: list[Wake] = []
-    with connection.transaction():
+    with transaction(connection, "reject"):
         parameters = submission.parameters | {"why": why, "error": why}
         if not rows(connection, SQL.reject, parameters):
             return []

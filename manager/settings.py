@@ -163,11 +163,22 @@ class Settings(BaseSettings):
         30.0, description="Seconds between two comparisons with the vendor's list"
     )
     worker_concurrency: int = Field(2, ge=1, le=64, description="Processes per worker")
+    stalled_after: Seconds = Field(
+        60.0,
+        ge=15,
+        description="Seconds without any work after which a worker, or beat, is replaced",
+    )
     drain_timeout: Seconds = Field(
         30.0, description="Seconds that SIGTERM gives running tasks to end"
     )
     web_host: str = Field("127.0.0.1", description="Address that `enrichd web` listens on")
     web_port: int = Field(8460, ge=0, le=65535, description="Port that `enrichd web` listens on")
+    fault_points: dict[str, str] = Field(
+        {}, description="For tests only: points at which a process dies, hangs or raises"
+    )
+    fault_points_once: Path | None = Field(
+        None, description="For tests only: directory in which a fault point that fired is noted"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged"
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from manager.backoff import backoff
-from manager.ledger.connect import execute, rows
+from manager.ledger.connect import execute, rows, transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 
@@ -64,7 +64,7 @@ def fail_job(
 
     again: whether its enrichments may be tried in another job.
     """
-    with connection.transaction():
+    with transaction(connection, "fail"):
         if not rows(connection, SQL.failed, {"job_id": job_id, "why": why}):
             return False
         if again:

@@ -9,11 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from manager import faultpoint
 from manager.errors import EnrichdError
 from manager.logs import configure
 from manager.settings import load_settings
 from tasks import listener
 from tasks.app import MERGE, QUICK, make_app
+from tasks.beat import Scheduler
+from tasks.heartbeat import Heartbeat
 from tasks.steps import register
 
 
@@ -29,15 +32,18 @@ def main() -> int:
     try:
         settings = load_settings()
         configure(settings, arguments.process)
+        faultpoint.arm(settings.fault_points, settings.fault_points_once)
         app = make_app(settings)
     except EnrichdError as error:
         print(f"enrichd: {error}", file=sys.stderr)
         return 2
+    heartbeat = Heartbeat(arguments.heartbeat)
     if arguments.process == "beat":
+        Scheduler.heartbeat = heartbeat
         listener.start(app, settings)
         app.Beat(loglevel=settings.log_level, quiet=True, redirect_stdouts=False).run()
         return 0
-    register(app, settings, arguments.heartbeat)
+    register(app, settings, heartbeat)
     worker = app.Worker(
         hostname=f"{arguments.name}@%h",
         queues=arguments.queues.split(","),

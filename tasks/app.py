@@ -13,10 +13,12 @@ from kombu.entity import Queue
 
 from manager.settings import Settings
 
-# Steps that end within moments, and the merges, which take seconds: these must not delay those.
+# Steps that end within moments, and those that download results: these must not delay those.
 QUICK, MERGE = "enrichd.quick", "enrichd.merge"
 # Sweeps show that a worker of the quick queue works; a worker of merges may have none for hours.
-PULSE_INTERVAL = 30.0
+PULSE_INTERVAL = 10.0
+# Seconds after which a task that hangs is killed, and its process replaced.
+QUICK_LIMIT, MERGE_LIMIT = 900, 4 * 3600
 
 
 def make_app(settings: Settings) -> Celery:
@@ -29,9 +31,12 @@ def make_app(settings: Settings) -> Celery:
         accept_content=["json"],
         task_default_queue=QUICK,
         task_queues=[Queue(QUICK), Queue(MERGE)],
-        task_routes={"enrichd.merge": {"queue": MERGE}, "enrichd.pulse": {"queue": MERGE}},
+        task_routes={f"enrichd.{step}": {"queue": MERGE} for step in ("merge", "resolve", "pulse")},
         task_acks_late=False,
-        task_time_limit=3600,
+        task_time_limit=QUICK_LIMIT,
+        task_annotations={
+            f"enrichd.{step}": {"time_limit": MERGE_LIMIT} for step in ("merge", "resolve")
+        },
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.worker_concurrency,
         worker_max_tasks_per_child=1000,
@@ -47,7 +52,7 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 5,
             "global_keyprefix": f"enrichd:{settings.database_schema}:",
         },
-        beat_scheduler="celery.beat:Scheduler",  # in memory: the ledger knows what is due
+        beat_scheduler="tasks.beat:Scheduler",
         beat_max_loop_interval=1,
         beat_schedule={
             "sweep": _every(settings.sweep_interval, "enrichd.sweep"),

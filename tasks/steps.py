@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from uuid import UUID
 
+import psycopg
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from manager import faultpoint
 from manager.context import Context, Wake
 from manager.errors import UnavailableError
 from manager.merge import merge
@@ -20,11 +22,15 @@ from manager.resolve import resolve
 from manager.settings import Settings
 from manager.submit import submit
 from manager.sweep import sweep
+from tasks.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
 # A wake-up older than this is worthless: a sweep has sent another since.
 EXPIRES = 60.0
+
+# Postgres or Redis is away, or was asked for too long.
+_PASSING = (UnavailableError, psycopg.OperationalError, RedisError)
 
 ACCOUNT_STEPS: dict[str, Callable[[Context], list[Wake]]] = {
     "sweep": sweep,
@@ -40,12 +46,8 @@ JOB_STEPS: dict[str, Callable[[Context, UUID], list[Wake]]] = {
 }
 
 
-def register(app: Celery, settings: Settings, heartbeat: Path | None = None) -> None:
-    """Register one task for each step.
-
-    heartbeat: a file touched after every step, by which the supervisor sees that this worker
-    does not merely live but works.
-    """
+def register(app: Celery, settings: Settings, heartbeat: Heartbeat) -> None:
+    """Register one task for each step."""
     context = Context(settings, "worker")
 
     def add(name: str, step: Callable[..., list[Wake]]) -> None:
@@ -53,13 +55,11 @@ def register(app: Celery, settings: Settings, heartbeat: Path | None = None) -> 
         def task(job_id: str | None = None) -> None:
             arguments = [UUID(job_id)] if job_id else []
             try:
-                wakes = step(context, *arguments)
-            except UnavailableError as error:
-                log.warning("%s: %s", name, error)
+                with heartbeat.working():
+                    wakes = step(context, *arguments)
+            except _PASSING as error:  # the next sweep finds what is left to do
+                log.warning("%s was cut off: %s", name, " ".join(str(error).split()))
                 return
-            finally:
-                if heartbeat:
-                    heartbeat.touch()
             for wake in wakes:
                 send(app, wake)
 
@@ -71,8 +71,9 @@ def send(app: Celery, wake: Wake) -> None:
     """Send a wake-up; one that cannot be sent is made up for by the next sweep."""
     arguments = [str(wake.job_id)] if wake.job_id else []
     try:
-        app.send_task(
-            f"enrichd.{wake.step}", arguments, expires=EXPIRES, ignore_result=True, retry=False
-        )
+        with faultpoint.around("wake.send"):
+            app.send_task(
+                f"enrichd.{wake.step}", arguments, expires=EXPIRES, ignore_result=True, retry=False
+            )
     except OperationalError as error:
         log.warning("wake-up %s not sent: %s", wake.step, error)

@@ -18,6 +18,7 @@ import psycopg
 from psycopg import Connection, Cursor
 from psycopg.rows import namedtuple_row
 
+from manager import faultpoint
 from manager.errors import UnavailableError
 from manager.settings import Settings
 
@@ -85,6 +86,15 @@ class Ledger:
             yield connection if locked.locked else None
 
 
+@contextmanager
+def transaction(connection: Connection[Any], name: str) -> Iterator[None]:
+    """A transaction with fault points around its commit: `before NAME.commit` and after."""
+    with connection.transaction():
+        yield
+        faultpoint.reach(f"before {name}.commit")
+    faultpoint.reach(f"after {name}.commit")
+
+
 def cursor(connection: Connection[Any]) -> Cursor[Any]:
     """A cursor with named rows, whatever factories the connection was made with."""
     return Cursor(connection, row_factory=namedtuple_row)
@@ -92,12 +102,12 @@ def cursor(connection: Connection[Any]) -> Cursor[Any]:
 
 def rows(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> list[Any]:
     """All rows that a query returns."""
-    return cursor(connection).execute(sql, parameters).fetchall()
+    return _run(connection, sql, parameters).fetchall()
 
 
 def first(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> Any:
     """The first row that a query returns, or None."""
-    return cursor(connection).execute(sql, parameters).fetchone()
+    return _run(connection, sql, parameters).fetchone()
 
 
 def one(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> Any:
@@ -109,4 +119,9 @@ def one(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> An
 
 def execute(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> int:
     """Run a statement; the number of rows it touched."""
-    return cursor(connection).execute(sql, parameters).rowcount
+    return _run(connection, sql, parameters).rowcount
+
+
+def _run(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> Cursor[Any]:
+    with faultpoint.around(getattr(sql, "name", "unnamed")):
+        return cursor(connection).execute(sql, parameters)

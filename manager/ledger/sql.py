@@ -13,6 +13,12 @@ from typing import LiteralString, cast
 _NAME = re.compile(r"^-- name: (\w+): .+$", re.MULTILINE)
 
 
+class Statement(str):
+    """A statement's text, and its `name` as the fault points call it: FILE.NAME."""
+
+    name: str
+
+
 class Statements:
     """The statements of one file, as attributes."""
 
@@ -20,9 +26,10 @@ class Statements:
         self._file = f"{name}.sql"
         text = files("manager.ledger").joinpath("sql", self._file).read_text()
         _, *parts = _NAME.split(text)
-        self._statements = dict(
-            zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True)
-        )
+        self._statements: dict[str, Statement] = {}
+        for statement, content in zip(parts[::2], parts[1::2], strict=True):
+            self._statements[statement] = Statement(content.strip())
+            self._statements[statement].name = f"{name}.{statement}"
 
     def __getattr__(self, name: str) -> LiteralString:
         try:

@@ -7,6 +7,7 @@ import logging
 from redis import Redis
 from redis.exceptions import RedisError
 
+from manager import faultpoint
 from manager.semaphore.redis import lua
 from manager.vendor.errors import RateLimited
 
@@ -28,7 +29,10 @@ class RedisGate:
     def before(self, endpoint: str) -> None:
         """Raise RateLimited, with the seconds to wait, when the budget is used up."""
         try:
-            wait = self._before(keys=[f"{self._prefix}:{endpoint}"], args=[self._calls_per_minute])
+            with faultpoint.around("semaphore.before_call"):
+                wait = self._before(
+                    keys=[f"{self._prefix}:{endpoint}"], args=[self._calls_per_minute]
+                )
         except RedisError as error:
             log.warning("no rate limit for %s: Redis cannot be reached: %s", endpoint, error)
             return
@@ -48,6 +52,7 @@ class RedisGate:
         """Write down what an answer told."""
         args = ["" if value is None else value for value in (remaining, reset, blocked)]
         try:
-            self._after(keys=[f"{self._prefix}:{endpoint}"], args=args)
+            with faultpoint.around("semaphore.after_call"):
+                self._after(keys=[f"{self._prefix}:{endpoint}"], args=args)
         except RedisError as error:
             log.warning("rate limit of %s not written down: %s", endpoint, error)

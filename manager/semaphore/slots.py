@@ -14,6 +14,7 @@ from uuid import UUID
 
 from redis import Redis
 
+from manager import faultpoint
 from manager.semaphore.redis import lua
 
 
@@ -63,14 +64,16 @@ class Slots:
 
         Raises NotReadyError, RedisError.
         """
-        slot = int(self._acquire(keys=[self._key], args=[str(holder), cap]))
+        with faultpoint.around("semaphore.acquire"):
+            slot = int(self._acquire(keys=[self._key], args=[str(holder), cap]))
         if slot < 0:
             raise NotReadyError
         return slot or None
 
     def release(self, holder: Holder, slot: int) -> bool:
         """Free the holder's slot; False when it does not hold it (any more)."""
-        return bool(self._release(keys=[self._key], args=[str(holder), slot]))
+        with faultpoint.around("semaphore.release"):
+            return bool(self._release(keys=[self._key], args=[str(holder), slot]))
 
     def rebuild(
         self, holders: Iterable[tuple[int, Holder]], foreign: int, grace: float
@@ -80,7 +83,8 @@ class Slots:
         Holders unknown to the ledger keep their slot for `grace` seconds after they took it.
         """
         named = [str(part) for slot, holder in holders for part in (slot, holder)]
-        changed = self._rebuild(keys=[self._key], args=[grace, foreign, *named])
+        with faultpoint.around("semaphore.rebuild"):
+            changed = self._rebuild(keys=[self._key], args=[grace, foreign, *named])
         return [
             Change(int(slot), Holder.parse(before.decode()), Holder.parse(after.decode()))
             for slot, before, after in changed

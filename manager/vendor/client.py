@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from manager import faultpoint
 from manager.errors import ConfigurationError
 from manager.settings import Settings
 from manager.vendor.answer import Answer, budget, error_of, retry_after
@@ -203,7 +204,8 @@ class VendorClient:
         secrets += (self._settings.api_key,)
         if not admitted:
             self._gate.before(endpoint)
-        answer = self._send(call, request, secrets)
+        with faultpoint.around(f"vendor.{endpoint}"):
+            answer = self._send(call, request, secrets)
         error = None if answer.ok else error_of(answer, call, endpoint, secrets)
         self._gate.after(endpoint, *budget(answer.headers), _blocked(answer, error))
         if error is not None:

@@ -15,6 +15,7 @@ from time import monotonic
 
 import httpx
 
+from manager import faultpoint
 from manager.settings import Settings
 from manager.vendor.errors import (
     DownloadError,
@@ -149,7 +150,10 @@ class _Spool:
         with TimeLimit(max(self._ends - monotonic(), 0.0)) as limit:
             for _ in range(MAX_REDIRECTS + 1):
                 request = self._http.build_request("GET", url, headers=headers)
-                with exchange(self._http, request, limit) as response:
+                with (
+                    faultpoint.around("vendor.download"),
+                    exchange(self._http, request, limit) as response,
+                ):
                     if not response.has_redirect_location:
                         return self._answered(part, response, limit)
                     url = checked(response.headers["location"], self._settings, base=url)
