@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
 from datetime import timedelta
+from enum import Enum, auto
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -39,6 +41,14 @@ MAX_PAGES = 100
 SAMPLE = 50
 
 
+class Verdict(Enum):
+    """Whose a job at the vendor is."""
+
+    OURS = auto()
+    NOT_OURS = auto()
+    OPEN = auto()  # it has not ended, or its results cannot be read yet
+
+
 def resolve(context: Context, job_id: UUID) -> list[Wake]:
     """Adopt the vendor's job, send ours again, or look again later."""
     with context.ledger.lock_job(job_id) as connection:
@@ -49,14 +59,14 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
             return []
         try:
             candidates = _candidates(context, connection, job)
-            ours = next((it for it in candidates if _is_ours(context, connection, job, it)), None)
+            verdicts = [_judge(context, connection, job, candidate) for candidate in candidates]
         except (errors.VendorError, errors.DownloadError) as error:
             wait = max(getattr(error, "wait", 0.0), context.settings.poll_min)
             return _look_again(connection, job, wait, f"unresolved: cannot look: {error}")
-        if ours is not None:
-            return _adopt(connection, job, ours)
-        if any(candidate.active for candidate in candidates):
-            why = f"unresolved: {len(candidates)} job(s) at the vendor may be this one"
+        if Verdict.OURS in verdicts:
+            return _adopt(connection, job, candidates[verdicts.index(Verdict.OURS)])
+        if Verdict.OPEN in verdicts:
+            why = f"unresolved: {verdicts.count(Verdict.OPEN)} job(s) at the vendor may be this one"
             return _look_again(connection, job, context.settings.poll_min * 2, why)
         if _may_give_up(context, job):
             return _send_again(context, connection, job)
@@ -79,12 +89,29 @@ def _candidates(context: Context, connection: Connection[Any], job: Any) -> list
     return [candidate for candidate in alike if candidate.batch_id not in known]
 
 
-def _is_ours(context: Context, connection: Connection[Any], job: Any, candidate: VendorJob) -> bool:
-    """Whether the first envelopes of its results are all ours. Nothing delivered proves nothing."""
+def _judge(
+    context: Context, connection: Connection[Any], job: Any, candidate: VendorJob
+) -> Verdict:
+    """Whose job it is, by the first envelopes of its results."""
+    if candidate.active:
+        return Verdict.OPEN
     if candidate.status != "completed" or candidate.result_count == 0:
-        return False
+        return Verdict.NOT_OURS  # or it is, but delivered nothing: then nothing was paid either
+    keys = {_key(job.identifier_type, line) for line in _sample(context, job, candidate)} - {None}
+    if not keys:
+        return Verdict.OPEN
+    parameters = {"job_id": job.id, "keys": list(keys)}
+    found: int = one(connection, SQL.keys, parameters).count
+    # A stray line in our own file must not disown it, a company that a stranger asked for, too,
+    # must not adopt his.
+    return Verdict.OURS if found > len(keys) / 2 else Verdict.NOT_OURS
+
+
+def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
+    """The first lines of its results file, as far as they can be read."""
     directory = context.spool_dir / f"resolve-{job.id}"
     directory.mkdir(parents=True, exist_ok=True)
+    lines: list[bytes] = []
     try:
         paths = download.fetch(
             context.vendor.status(candidate.batch_id),
@@ -92,15 +119,11 @@ def _is_ours(context: Context, connection: Connection[Any], job: Any, candidate:
             context.settings,
             lambda: context.vendor.status(candidate.batch_id),
         )
-        sample = islice(download.lines(paths, context.settings), SAMPLE)
-        keys = {_key(job.identifier_type, line) for line in sample}
+        with suppress(errors.ResultsCorrupt, errors.ResultsTooLarge):
+            lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    if not keys or None in keys:
-        return False
-    parameters = {"job_id": job.id, "keys": sorted(key for key in keys if key)}
-    found: int = one(connection, SQL.keys, parameters).count
-    return found == len(keys)
+    return lines
 
 
 def _key(identifier_type: Any, line: bytes) -> str | None:

@@ -1,0 +1,111 @@
+"""A steady load of requests that overlap, in several lanes, some of them cancelled."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+import psycopg
+
+from manager import EnrichdError, Manager, Settings
+from manager.identifiers import IdentifierType
+
+# Identifiers are drawn from a pool, so that requests share them; it grows with time, so that
+# there is always something left to buy.
+OVERLAP = 0.3
+LANES: tuple[tuple[IdentifierType, tuple[str, ...]], ...] = (
+    ("domains", ()),
+    ("domains", ("headcount.total",)),
+    ("names", ()),
+    ("professional_network_profile_urls", ()),
+    ("crustdata_company_ids", ("funding",)),
+)
+
+
+class Load:
+    """Enqueues from a thread until it is stopped; `accepted` are the requests that committed."""
+
+    def __init__(self, settings: Settings, seed: int, per_second: float) -> None:
+        self._manager = Manager(settings)
+        self._random = random.Random(seed)
+        self._pause = 1 / per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._next = [0] * len(LANES)
+        self._keys = 0
+        self.accepted: dict[UUID, int] = {}
+        self.cancelled = 0
+        self.refused = 0
+
+    @property
+    def identifiers(self) -> int:
+        """How many identifiers the accepted requests have."""
+        return sum(self.accepted.values())
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, with the request that is under way."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            self._enqueue()
+            self._stop.wait(max(0.0, self._pause - (time.monotonic() - began)))
+
+    def _enqueue(self) -> None:
+        """One request; a call whose commit is in doubt is repeated with its idempotency key."""
+        rng = self._random
+        lane = rng.randrange(len(LANES))
+        size = rng.choice((1, 3, 20, 100, 300))
+        numbers = list(self._numbers(lane, size))
+        identifier_type, fields = LANES[lane]
+        values = [value_of(identifier_type, number) for number in numbers]
+        priority, cancel = rng.choice((-10, 0, 0, 0, 20)), rng.random() < 0.05
+        self._keys += 1
+        while True:
+            try:
+                request = self._manager.enqueue(
+                    identifier_type,
+                    values,
+                    fields=fields,
+                    priority=priority,
+                    idempotency_key=f"chaos-{self._keys}",
+                )
+                self.accepted[request.id] = request.total
+                if cancel:
+                    request.cancel()
+                    self.cancelled += 1
+                return
+            except (EnrichdError, psycopg.OperationalError):
+                self.refused += 1
+                if self._stop.wait(0.2) and self.refused > 1_000:
+                    return
+
+    def _numbers(self, lane: int, size: int) -> Iterator[int]:
+        for _ in range(size):
+            if self._next[lane] and self._random.random() < OVERLAP:
+                yield self._random.randrange(self._next[lane])
+            else:
+                yield self._next[lane]
+                self._next[lane] += 1
+
+
+def value_of(identifier_type: IdentifierType, number: int) -> str:
+    """The identifier of the sandbox's fictional company of that number."""
+    match identifier_type:
+        case "domains":
+            return f"company-{number:07d}.example"
+        case "names":
+            return f"Company {number:07d}"
+        case "crustdata_company_ids":
+            return str(10_000_000 + number)
+        case _:
+            return f"https://www.linkedin.com/company/company-{number:07d}"
