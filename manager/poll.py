@@ -38,10 +38,15 @@ def poll(context: Context) -> list[Wake]:
         account = context.account(connection)
         due = rows(connection, SQL.claim_due, {"account_id": account.id, "lease": LEASE})
         listed = _list(context, due) if len(due) >= LIST_FROM else {}
+        silent: errors.VendorError | None = None
         for job in due:
             try:
+                if silent and job.batch_id not in listed:
+                    raise silent
                 answer = listed.get(job.batch_id) or context.vendor.status(job.batch_id)
             except errors.VendorError as error:
+                if error.status is None:  # it does not answer: the others need not try, too
+                    silent = error
                 wakes += _unanswered(context, connection, job, error)
             else:
                 wakes += _answered(context, connection, job, answer)

@@ -13,7 +13,7 @@ from psycopg import Connection
 from uuid_utils.compat import uuid7
 
 from manager.context import Context, Wake
-from manager.ledger.connect import execute, rows, transaction
+from manager.ledger.connect import execute, one, rows, transaction
 from manager.ledger.sql import Statements
 from manager.reconcile import release
 from manager.settle import fail, fail_lane
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SQL = Statements("submit")
 MAX_REASON = 4_000
+# Refusals in a row, without an acceptance in between, upon which the account is paused.
+REFUSALS = 50
 
 
 def reject(
@@ -46,7 +48,17 @@ def reject(
         else:
             wakes = [Wake("submit", half) for half in _halve(connection, job)]
     release(context, submission.holder, submission.slot)
+    _pause_if_refused_everything(connection, job, why)
     return wakes
+
+
+def _pause_if_refused_everything(connection: Connection[Any], job: Any, why: str) -> None:
+    """Halving finds a few culprits; when nothing at all is accepted the fault is elsewhere."""
+    refused = one(connection, SQL.refusals, {"account_id": job.account_id}).count
+    if refused and refused % REFUSALS == 0:
+        reason = f"the vendor has refused {refused} submissions in a row, the last one so: {why}"
+        parameters = {"account_id": job.account_id, "reason": reason[:MAX_REASON]}
+        execute(connection, SQL.pause, parameters)
 
 
 def _why(job: Any, error: errors.VendorError) -> str:

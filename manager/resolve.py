@@ -20,7 +20,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from manager.backoff import backoff
 from manager.context import Context, Wake
+from manager.errors import EnrichdError
 from manager.identifiers import normalise
 from manager.ledger.connect import execute, first, one, rows
 from manager.ledger.sql import Statements
@@ -61,8 +63,7 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
             candidates = _candidates(context, connection, job)
             verdicts = [_judge(context, connection, job, candidate) for candidate in candidates]
         except (errors.VendorError, errors.DownloadError) as error:
-            wait = max(getattr(error, "wait", 0.0), context.settings.poll_min)
-            return _look_again(connection, job, wait, f"unresolved: cannot look: {error}")
+            return _cannot_look(context, connection, job, error)
         if Verdict.OURS in verdicts:
             return _adopt(connection, job, candidates[verdicts.index(Verdict.OURS)])
         if Verdict.OPEN in verdicts:
@@ -174,6 +175,17 @@ def _send_again(context: Context, connection: Connection[Any], job: Any) -> list
 def _look_again(connection: Connection[Any], job: Any, wait: float, why: str) -> list[Wake]:
     parameters = _attempt(job) | {"why": why, "wait": timedelta(seconds=wait)}
     execute(connection, SQL.looked, parameters)
+    return []
+
+
+def _cannot_look(
+    context: Context, connection: Connection[Any], job: Any, error: EnrichdError
+) -> list[Wake]:
+    wait = max(
+        timedelta(seconds=getattr(error, "wait", 0.0)), backoff(context.settings, job.failures)
+    )
+    why = f"unresolved: cannot look: {error}"
+    execute(connection, SQL.not_looked, _attempt(job) | {"why": why, "wait": wait})
     return []
 
 

@@ -96,7 +96,10 @@ def _begin(
         # to be taken; the next sweep puts Redis right.
         release(context, holder, slot)
         if violation.diag.constraint_name == SIZE_TAKEN:
-            _wait(connection, job.id, context.settings.poll_min / 2, "a job of the same size first")
+            why = "one less: an unresolved submission has the same size"
+            if not execute(connection, SQL.shed, {"job_id": job.id, "why": why}):
+                wait = context.settings.poll_min / 2
+                _wait(connection, job.id, wait, "a job of the same size first")
         return None
     if taken is None:
         release(context, holder, slot)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -143,7 +144,7 @@ class Daemon:
 class World:
     """Everything that a run needs, in a directory that goes with it."""
 
-    def __init__(self, seed: int, daemons: int) -> None:
+    def __init__(self, seed: int, daemons: int, pace: Mapping[str, str] | None = None) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="enrichd-chaos-"))
         self.seed = seed
         self.api_key = f"chaos-{secrets.token_hex(12)}"
@@ -153,6 +154,7 @@ class World:
         self.locks = {name: threading.Lock() for name in ("servers", "postgres", "redis")}
         self._stack = contextlib.ExitStack()
         self._count = daemons
+        self._pace = PACE | dict(pace or {})
         self.daemons: list[Daemon] = []
         self.sandbox = SandboxControl(f"http://127.0.0.1:{self.vendor_port}")
 
@@ -195,7 +197,7 @@ class World:
         database = self.servers.database_url.replace(
             f":{self.postgres_port}/", f":{daemon.postgres.port}/"
         )
-        ours = PACE | {
+        ours = self._pace | {
             "DATABASE_URL": database,
             "REDIS_URL": self.servers.redis_url.replace(
                 f":{self.redis_port}/", f":{daemon.redis.port}/"

@@ -1,5 +1,5 @@
 -- name: unresolved_job: The submission to resolve, with the time since it began. No row: it is resolved.
-SELECT job.id, job.account_id, job.identifier_count, job.attempts, job.slot, job.looks, job.submitting_at,
+SELECT job.id, job.account_id, job.identifier_count, job.attempts, job.slot, job.looks, job.failures, job.submitting_at,
        job.webhook_at, lane.id AS lane_id, lane.identifier_type,
        extract(epoch FROM clock_timestamp() - job.submitting_at)::float AS age
 FROM job JOIN lane ON lane.id = job.lane_id
@@ -11,8 +11,12 @@ SELECT batch_id FROM job WHERE batch_id = ANY(%(batch_ids)s)
 -- name: keys: The keys of the job's enrichments among the given ones.
 SELECT count(*) AS count FROM enrichment WHERE job_id = %(job_id)s AND key = ANY(%(keys)s)
 
+-- name: not_looked: The vendor did not answer; that was no look.
+UPDATE job SET failures = failures + 1, why = %(why)s, due_at = clock_timestamp() + %(wait)s::interval
+WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
+
 -- name: looked: One more look that settled nothing.
-UPDATE job SET looks = looks + 1, why = %(why)s, due_at = clock_timestamp() + %(wait)s::interval
+UPDATE job SET looks = looks + 1, failures = 0, why = %(why)s, due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 
 -- name: submitting_sizes: The sizes of submissions under way or unresolved.

@@ -13,10 +13,26 @@ SELECT identifier FROM enrichment WHERE job_id = %(job_id)s ORDER BY key
 -- job_one_submission_per_size if an equally large job is being submitted.
 UPDATE job SET
     state = 'submitting', why = %(why)s, slot = %(slot)s, attempts = attempts + 1, looks = 0,
-    submitting_at = clock_timestamp(), webhook_at = NULL, token_hash = %(token_hash)s,
+    error = NULL, submitting_at = clock_timestamp(), webhook_at = NULL, token_hash = %(token_hash)s,
     due_at = clock_timestamp() + %(resolve_after)s::interval
 WHERE id = %(job_id)s AND state = 'packed' AND attempts = %(attempts)s
 RETURNING id
+
+-- name: shed: Lets one enrichment of the job wait for another one, when an unresolved submission has
+-- the job's size, which may take long: so the job has a size of its own and need not wait.
+WITH stuck AS (
+    SELECT mine.id FROM job mine JOIN job other USING (account_id, identifier_count)
+    WHERE mine.id = %(job_id)s AND mine.state = 'packed' AND mine.identifier_count > 1
+      AND other.state = 'submitting' AND (other.error IS NOT NULL OR other.looks > 0)
+), last AS (
+    SELECT e.id FROM enrichment e JOIN stuck ON e.job_id = stuck.id
+    ORDER BY e.rank DESC, e.id LIMIT 1
+), shed AS (
+    UPDATE enrichment SET state = 'pending', job_id = NULL FROM last WHERE enrichment.id = last.id
+    RETURNING 1
+)
+UPDATE job SET identifier_count = identifier_count - 1, why = %(why)s, due_at = clock_timestamp()
+FROM shed WHERE job.id = %(job_id)s
 
 -- name: accepted: The vendor has the job under this batch_id.
 UPDATE job SET
@@ -43,6 +59,11 @@ RETURNING id
 UPDATE job SET state = 'rejected', why = %(why)s, slot = NULL, error = %(error)s, ended_at = clock_timestamp()
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 RETURNING id
+
+-- name: refusals: How many submissions the vendor has refused since it accepted one.
+SELECT count(*) AS count FROM job
+WHERE account_id = %(account_id)s AND state = 'rejected'
+  AND ended_at > coalesce((SELECT max(accepted_at) FROM job WHERE account_id = %(account_id)s), '-infinity')
 
 -- name: wait: Not yet; the job stays packed.
 UPDATE job SET due_at = clock_timestamp() + %(wait)s::interval, error = %(error)s
