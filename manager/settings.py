@@ -7,43 +7,54 @@ of its own servers in `connection.json`, so that nothing else needs to be config
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
-import tomllib
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
+from manager import sources
 from manager.errors import ConfigurationError
 
 PREFIX = "ENRICHD_"
+CONFIG = f"{PREFIX}CONFIG"
 CONNECTION_FILE = "connection.json"
 
 Seconds = Annotated[float, Field(ge=0, le=30 * 86400)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=30 * 86400)]
+
+_NOT_A_URL = "is not a valid URL; special characters in it must be percent-encoded"
 
 
 class Settings(BaseSettings):
     """Every knob of the enrichment manager; units are in the descriptions."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,  # `${ENRICHD_WEBHOOK_URL:-}` in a compose file is not set
+        enable_decoding=False,  # done by _from_json, whose error has the others beside it
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     # Where things are
-    database_url: SecretStr | None = Field(None, description="Postgres: postgresql://…")
+    database_url: SecretStr | None = Field(None, description="URL of Postgres (postgresql://)")
     redis_url: SecretStr | None = Field(
-        None, description="Redis: redis://…, rediss://… or unix://…"
+        None, description="URL of Redis or Valkey (redis://, rediss:// or unix://)"
     )
     database_schema: str = Field(
         "enrichment",
@@ -62,7 +73,9 @@ class Settings(BaseSettings):
 
     # The account and the vendor
     account: str = Field(
-        "default", pattern=r"^[A-Za-z0-9_.-]{1,63}$", description="Name of the vendor account"
+        "default",
+        pattern=r"^[A-Za-z0-9_.-]{1,63}$",
+        description="Name of the vendor account in the ledger",
     )
     cap: int = Field(
         5,
@@ -82,13 +95,16 @@ class Settings(BaseSettings):
         60.0, description="Seconds to wait for the vendor's next byte"
     )
     vendor_calls_per_minute: int = Field(
-        15, ge=1, description="Rate assumed per endpoint until the vendor's own headers tell"
+        15, ge=1, description="Calls a minute assumed per endpoint until the vendor's headers tell"
     )
     vendor_chunk_size: int | None = Field(
-        None, ge=10, le=1000, description="Sent only when set (vendor's default: 100)"
+        None,
+        ge=10,
+        le=1000,
+        description="Chunk size, sent only when set (the vendor's default: 100)",
     )
     vendor_chunk_size_name: str = Field(
-        "chunk_size", description="Name of the chunk size parameter"
+        "chunk_size", description="Name of the chunk size's parameter"
     )
     vendor_download_hosts: list[str] = Field(
         [
@@ -133,14 +149,14 @@ class Settings(BaseSettings):
     resolve_looks: int = Field(
         4, ge=1, description="Looks at the vendor's list in that window, at least"
     )
-    poll_min: PositiveSeconds = Field(2.0, description="Shortest wait between two polls of a job")
-    poll_max: PositiveSeconds = Field(60.0, description="Longest wait between two polls of a job")
+    poll_min: PositiveSeconds = Field(2.0, description="Least seconds between two polls of a job")
+    poll_max: PositiveSeconds = Field(60.0, description="Most seconds between two polls of a job")
     backoff_base: PositiveSeconds = Field(
-        2.0, description="First wait after a failure; doubles, with jitter"
+        2.0, description="Seconds to wait after a first failure; doubles, with jitter"
     )
-    backoff_max: PositiveSeconds = Field(300.0, description="Longest wait after a failure")
+    backoff_max: PositiveSeconds = Field(300.0, description="Most seconds to wait after a failure")
     max_attempts: int = Field(
-        3, ge=1, description="Jobs that may fail under an enrichment before it fails"
+        3, ge=1, description="Jobs that may fail under an enrichment before it fails itself"
     )
 
     # Merging
@@ -162,17 +178,19 @@ class Settings(BaseSettings):
     reconcile_interval: PositiveSeconds = Field(
         30.0, description="Seconds between two comparisons with the vendor's list"
     )
-    worker_concurrency: int = Field(2, ge=1, le=64, description="Processes per worker")
-    stalled_after: Seconds = Field(
+    worker_concurrency: int = Field(2, ge=1, le=64, description="Processes of one worker")
+    stalled_after: float = Field(
         60.0,
         ge=15,
-        description="Seconds without any work after which a worker, or beat, is replaced",
+        le=30 * 86400,
+        description="Seconds without work after which `enrichd up` replaces a worker, or beat; "
+        "at least twice sweep_interval",
     )
     drain_timeout: Seconds = Field(
         30.0, description="Seconds that SIGTERM gives running tasks to end"
     )
     web_host: str = Field("127.0.0.1", description="Address that `enrichd web` listens on")
-    web_port: int = Field(8460, ge=0, le=65535, description="Port that `enrichd web` listens on")
+    web_port: int = Field(8460, ge=0, le=65535, description="Port of `enrichd web`; 0: a free one")
     fault_points: dict[str, str] = Field(
         {}, description="For tests only: points at which a process dies, hangs or raises"
     )
@@ -180,8 +198,19 @@ class Settings(BaseSettings):
         None, description="For tests only: directory in which a fault point that fired is noted"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least level that is logged"
+        "INFO", description="Least level that is logged: DEBUG, INFO, WARNING or ERROR"
     )
+
+    @field_validator("vendor_download_hosts", "fault_points", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        """The environment knows only text; in TOML and in calls these are lists and tables."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('must be JSON, like ["a", "b"] or {"a": "b"}') from None
 
     @field_validator("database_url")
     @classmethod
@@ -191,16 +220,21 @@ class Settings(BaseSettings):
         scheme, separator, rest = value.get_secret_value().partition("://")
         if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not separator:
             raise ValueError("must begin with postgresql://")
-        return SecretStr(f"postgresql://{rest}")
+        url = f"postgresql://{rest}"
+        try:
+            ports = str(conninfo_to_dict(url).get("port", "")).split(",")
+        except ProgrammingError:  # its message has the whole URL in it
+            raise ValueError(_NOT_A_URL) from None
+        if not all(port.isdecimal() or not port for port in ports) or _is_cut_short(rest):
+            raise ValueError(_NOT_A_URL)
+        return SecretStr(url)
 
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and urlsplit(value.get_secret_value()).scheme not in {
-            "redis",
-            "rediss",
-            "unix",
-        }:
+        if value is None:
+            return None
+        if _split(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
@@ -209,12 +243,31 @@ class Settings(BaseSettings):
     def _is_http(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        url = urlsplit(value)
+        url = _split(value)
         if url.scheme not in {"http", "https"} or not url.hostname:
             raise ValueError("must be an http:// or https:// URL with a host")
-        if url.username or url.password:
+        if url.username is not None or url.password is not None:
             raise ValueError("must not contain a user name or password")
+        if url.query:
+            raise ValueError("must not contain a query: paths are added to it")
         return value.rstrip("/")
+
+    @field_validator("poll_max", "backoff_max")
+    @classmethod
+    def _is_not_below_the_shortest(cls, value: float, info: ValidationInfo) -> float:
+        shortest = {"poll_max": "poll_min", "backoff_max": "backoff_base"}[str(info.field_name)]
+        if value < info.data.get(shortest, 0):
+            raise ValueError(f"must not be less than {shortest}, {info.data[shortest]:g}")
+        return value
+
+    @field_validator("stalled_after")
+    @classmethod
+    def _leaves_time_to_sweep(cls, value: float, info: ValidationInfo) -> float:
+        """An idle worker works only when it sweeps."""
+        if value < 2 * info.data.get("sweep_interval", 0):
+            interval = info.data["sweep_interval"]
+            raise ValueError(f"must be at least twice sweep_interval, {interval:g}")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -226,15 +279,19 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the data directory, then the TOML file."""
-        sources = [init_settings, env_settings]
-        data_dir = init_settings().get("data_dir") or env_settings().get("data_dir")
-        if data_dir:
-            sources.append(InitSettingsSource(settings_cls, _connection(Path(data_dir))))
-        if config := os.environ.get(f"{PREFIX}CONFIG"):
-            if not Path(config).is_file():
-                raise ConfigurationError(f"{PREFIX}CONFIG names {config}, which is not a file.")
-            sources.append(TomlConfigSettingsSource(settings_cls, config))
-        return tuple(sources)
+
+        def values(found: dict[str, Any]) -> PydanticBaseSettingsSource:
+            return InitSettingsSource(settings_cls, found)
+
+        known = cls.model_fields
+        unknown = values(sources.unknown_variables(PREFIX, {"config", *known}))
+        file = values(sources.toml(os.environ.get(CONFIG)))
+        given = (init_settings, env_settings, unknown)
+        data_dir = next((path for it in (*given, file) if (path := it().get("data_dir"))), None)
+        if not data_dir:
+            return (*given, file)
+        connection = values(sources.connection(Path(data_dir) / CONNECTION_FILE, known))
+        return (*given, connection, file)
 
     @property
     def postgres(self) -> str:
@@ -262,41 +319,53 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        lines = [
-            _explain(problem) for problem in error.errors(include_input=False, include_url=False)
-        ]
+        lines = [_explain(problem) for problem in error.errors(include_url=False)]
         raise ConfigurationError("The configuration is wrong:\n" + "\n".join(lines)) from None
-    except tomllib.TOMLDecodeError as error:
-        config = os.environ.get(f"{PREFIX}CONFIG")
-        raise ConfigurationError(f"{config} is not valid TOML: {error}.") from None
 
 
 def _explain(problem: Any) -> str:
-    name = ".".join(str(part) for part in problem["loc"])
-    known = name in Settings.model_fields
-    given = os.environ.get(f"{PREFIX}{name.upper()}")
-    secret = known and "Secret" in str(Settings.model_fields[name].annotation)
-    value = f" (got {given!r})" if given is not None and not secret else ""
+    name = str(problem["loc"][0])
+    field = Settings.model_fields.get(name)
+    variable = f"{PREFIX}{name.upper()}"
+    if field is None:
+        near = difflib.get_close_matches(name.lower(), Settings.model_fields, 1)
+        return f"  {name} ({variable}): no such setting" + (f"; {near[0]}?" if near else "")
     message = problem["msg"].removeprefix("Value error, ")
-    return f"  {name} ({PREFIX}{name.upper()}): {message if known else 'no such setting'}{value}"
+    value = "" if "Secret" in str(field.annotation) else f" (got {_shown(problem['input'])})"
+    return f"  {name} ({variable}): {message}{value}"
 
 
-def _connection(data_dir: Path) -> dict[str, Any]:
-    """Addresses that the daemon of a data directory wrote down; empty when there are none yet."""
+def _shown(value: object) -> str:
+    """The value without what may be a password in a URL, and not at any length."""
+    text = re.sub(r"//.*@", "//…@", repr(value))
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
+
+
+def _split(url: str) -> SplitResult:
     try:
-        content: dict[str, Any] = json.loads((data_dir / CONNECTION_FILE).read_text())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise ConfigurationError(f"{data_dir / CONNECTION_FILE} cannot be read: {error}.") from None
-    return {name: value for name, value in content.items() if name in Settings.model_fields}
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises when it is no number
+    except ValueError:  # its message may have the password in it
+        raise ValueError(_NOT_A_URL) from None
+    if parts.fragment or _is_cut_short(url.partition("://")[2]):
+        raise ValueError(_NOT_A_URL)
+    return parts
+
+
+def _is_cut_short(rest: str) -> bool:
+    """Whether the password holds a character that ends it, so that its rest counts as a path.
+
+    It would be shown then, as the name of a database for example.
+    """
+    authority, _, path = rest.partition("?")[0].partition("/")
+    return "@" in path or authority.count("@") > 1
 
 
 def _required(secret: SecretStr | None, name: str, what: str) -> str:
     if secret is None or not secret.get_secret_value():
         raise ConfigurationError(
             f"{what} is not set. Set {PREFIX}{name.upper()} or {name} in the file that "
-            f"{PREFIX}CONFIG names, or point --data-dir ({PREFIX}DATA_DIR) at an installation "
+            f"{CONFIG} names, or point --data-dir ({PREFIX}DATA_DIR) at an installation "
             "made by `enrichd up --embedded`."
         )
     return secret.get_secret_value()
