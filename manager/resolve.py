@@ -49,6 +49,7 @@ class Verdict(Enum):
     OURS = auto()
     NOT_OURS = auto()
     OPEN = auto()  # it has not ended, or its results cannot be read yet
+    EMPTY = auto()  # it may be ours, but it delivered nothing, and so cost nothing either
 
 
 def resolve(context: Context, job_id: UUID) -> list[Wake]:
@@ -69,7 +70,7 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
         if Verdict.OPEN in verdicts:
             why = f"unresolved: {verdicts.count(Verdict.OPEN)} job(s) at the vendor may be this one"
             return _look_again(connection, job, context.settings.poll_min * 2, why)
-        if _may_give_up(context, job):
+        if _may_give_up(context, job, Verdict.EMPTY in verdicts):
             return _send_again(context, connection, job)
         wait = context.settings.resolve_window / context.settings.resolve_looks
         why = "unresolved: not on the vendor's list yet"
@@ -97,7 +98,7 @@ def _judge(
     if candidate.active:
         return Verdict.OPEN
     if candidate.status != "completed" or candidate.result_count == 0:
-        return Verdict.NOT_OURS  # or it is, but delivered nothing: then nothing was paid either
+        return Verdict.EMPTY
     keys = {_key(job.identifier_type, line) for line in _sample(context, job, candidate)} - {None}
     if not keys:
         return Verdict.OPEN
@@ -134,14 +135,16 @@ def _key(identifier_type: Any, line: bytes) -> str | None:
         return None
 
 
-def _may_give_up(context: Context, job: Any) -> bool:
-    """Whether the vendor has had time enough to show the job, and no webhook told of it."""
+def _may_give_up(context: Context, job: Any, may_have_been_empty: bool) -> bool:
+    """Whether the vendor has had time enough to show the job.
+
+    A webhook tells that the vendor had it; then it is only sent again if it delivered nothing.
+    """
     settings = context.settings
     in_flight = settings.submit_deadline + context.vendor.call_limit
     patience = max(settings.resolve_window, in_flight)
-    return bool(
-        job.age >= patience and job.looks + 1 >= settings.resolve_looks and job.webhook_at is None
-    )
+    heard_of = job.webhook_at is not None and not may_have_been_empty
+    return bool(job.age >= patience and job.looks + 1 >= settings.resolve_looks and not heard_of)
 
 
 def _adopt(connection: Connection[Any], job: Any, ours: VendorJob) -> list[Wake]:
