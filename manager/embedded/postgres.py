@@ -41,7 +41,8 @@ SETTINGS = {
     # Parallel queries need more /dev/shm than the 64 MB of an ordinary container.
     "max_parallel_workers_per_gather": "0",
 }
-EPHEMERAL_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Survives the kill of any process, though not of the machine.
+EPHEMERAL_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
 class PostgresServer(Server):
