@@ -14,7 +14,7 @@ from pathlib import Path
 
 from manager import semaphore
 from manager.embedded import EmbeddedServers
-from manager.errors import ConfigurationError
+from manager.errors import ConfigurationError, UnavailableError
 from manager.ledger import migrate
 from manager.ledger.connect import Ledger
 from manager.settings import Settings, load_settings
@@ -62,24 +62,30 @@ def _watched(settings: Settings, run_dir: Path, name: str, *arguments: str) -> P
 
 
 def _since_touched(settings: Settings, heartbeat: Path) -> Callable[[], float | None]:
-    """Seconds since the process worked; unknown while Redis is away, which is no stall."""
+    """Seconds for which the process has not worked although Redis answered."""
+    redis_away = 0.0
 
     def progress() -> float | None:
-        semaphore.ping(settings)
-        return time.time() - heartbeat.stat().st_mtime
+        nonlocal redis_away
+        try:
+            semaphore.ping(settings)
+        except UnavailableError:
+            redis_away = time.time()
+            return None
+        return time.time() - max(heartbeat.stat().st_mtime, redis_away)
 
     return progress
 
 
-def wait_for_servers(settings: Settings) -> None:
-    """Return when Postgres and Redis answer. Raises UnavailableError."""
+def wait_for_servers(settings: Settings, stop: threading.Event | None = None) -> None:
+    """Return when Postgres and Redis answer, or `stop` is set. Raises UnavailableError."""
 
     def postgres() -> None:
         with Ledger(settings, "up").connect():
             pass
 
-    wait_until_reachable(postgres, "Postgres", REACHABLE_WITHIN)
-    wait_until_reachable(lambda: semaphore.ping(settings), "Redis", REACHABLE_WITHIN)
+    wait_until_reachable(postgres, "Postgres", REACHABLE_WITHIN, stop)
+    wait_until_reachable(lambda: semaphore.ping(settings), "Redis", REACHABLE_WITHIN, stop)
 
 
 def free_port() -> int:
@@ -114,7 +120,9 @@ def run(
     ready: Callable[[Settings], None] | None = None,
 ) -> None:
     """Bring the ledger up to date and run the processes until `stop` is set."""
-    wait_for_servers(settings)
+    wait_for_servers(settings, stop)
+    if stop.is_set():
+        return
     migrate.upgrade(settings)
     supervisor = Supervisor(
         specs,

@@ -33,9 +33,11 @@ def engine(settings: Settings, role: str) -> Engine:
 def upgrade(settings: Settings, revision: str = "head") -> None:
     """Bring the schema up to the revision and write the account and its slots into it.
 
-    Several processes may do so at once: the second waits for the first.
+    Several processes may do so at once: the second waits for the first. A schema that a newer
+    release has upgraded stays as it is.
     """
-    _migrate(settings, revision, command.upgrade)
+    if not _is_newer(settings):
+        _migrate(settings, revision, command.upgrade)
     if revision == "head":
         with Ledger(settings, "db").connect() as connection, connection.transaction():
             parameters = {"account": settings.account, "cap": settings.cap}
@@ -63,13 +65,23 @@ def newest() -> str | None:
 
 
 def check(settings: Settings) -> None:
-    """Raise ConfigurationError unless the schema is at the newest revision."""
+    """Raise ConfigurationError when the schema is older than this program needs.
+
+    A newer one is no trouble: each migration leaves the release before it working.
+    """
     have, want = current(settings), newest()
-    if have != want:
+    if have != want and not _is_newer(settings):
         raise ConfigurationError(
             f"The ledger (schema {settings.database_schema}) is at revision {have or 'none'}, "
             f"this program needs {want}. Run `enrichd db upgrade`."
         )
+
+
+def _is_newer(settings: Settings) -> bool:
+    """Whether the schema is at a revision that only a newer release knows."""
+    have = current(settings)
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return have is not None and have not in {script.revision for script in scripts}
 
 
 def _migrate(settings: Settings, revision: str, run: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
 
@@ -15,16 +16,21 @@ RETRY = 0.25
 REMIND = 10.0
 
 
-def wait_until_reachable(check: Callable[[], None], what: str, timeout: float) -> None:
+def wait_until_reachable(
+    check: Callable[[], None], what: str, timeout: float, stop: threading.Event | None = None
+) -> None:
     """Call `check` until it returns; `timeout` in seconds, `what` like "Postgres at host:port".
+
+    Returns early when `stop` is set.
 
     Each new reason to wait is logged, and the last one again every ten seconds. Raises
     UnavailableError with it at the time-out; a ConfigurationError passes at once.
     """
+    stop = stop or threading.Event()
     started = time.monotonic()
     told: tuple[str, float] = ("", 0.0)
     what = without_passwords(what)
-    while True:
+    while not stop.is_set():
         try:
             check()
         except ConfigurationError:
@@ -44,7 +50,7 @@ def wait_until_reachable(check: Callable[[], None], what: str, timeout: float) -
         if reason != told[0] or now - told[1] >= REMIND:
             told = (reason, now)
             logger.info("Waiting for %s: %s", what, reason)
-        time.sleep(min(RETRY, max(0.0, started + timeout - now)))
+        stop.wait(min(RETRY, max(0.0, started + timeout - now)))
 
 
 def without_passwords(message: object) -> str:
