@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from manager.errors import ConfigurationError
-from manager.ledger.connect import Ledger, connection_arguments, execute
+from manager.errors import ConfigurationError, InvalidRequestError, UnavailableError
+from manager.ledger.connect import Ledger, connection_arguments, execute, unavailable
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 
@@ -25,9 +29,14 @@ _CHECKOUT = Path(__file__).parents[2] / "alembic"
 def engine(settings: Settings, role: str) -> Engine:
     """An SQLAlchemy engine whose search_path is the ledger's schema."""
     arguments = connection_arguments(settings, role) | {"autocommit": False}
-    return create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(**arguments), poolclass=NullPool
-    )
+
+    def connect() -> psycopg.Connection[Any]:
+        try:
+            return psycopg.connect(**arguments)
+        except psycopg.OperationalError as error:
+            raise unavailable(error, settings) from None
+
+    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:
@@ -84,13 +93,20 @@ def _is_newer(settings: Settings) -> bool:
     return have is not None and have not in {script.revision for script in scripts}
 
 
-def _migrate(settings: Settings, revision: str, run: object) -> None:
-    assert callable(run)
-    with engine(settings, "db").begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('enrichd migrate'))"))
-        config = _config()
-        config.attributes.update(connection=connection, schema=settings.database_schema)
-        run(config, revision)
+def _migrate(settings: Settings, revision: str, run: Callable[[Config, str], None]) -> None:
+    config = _config()
+    try:
+        with engine(settings, "db").begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('enrichd migrate'))"))
+            config.attributes.update(connection=connection, schema=settings.database_schema)
+            run(config, revision)
+    except CommandError as error:
+        raise InvalidRequestError(f"{revision!r} is no revision to go to: {error}.") from None
+    except OperationalError as error:
+        raise UnavailableError(
+            f"The migration was given up and has changed nothing: {error.orig}. "
+            "Something else holds the ledger's tables; try again when it is done."
+        ) from None
 
 
 def _config() -> Config:
