@@ -73,6 +73,20 @@ def working(settings: Settings, daemons: int, timeout: float) -> None:
         time.sleep(0.1)
 
 
+def swept(settings: Settings, timeout: float) -> None:
+    """Wait for the end of a sweep that began after this call."""
+    deadline = time.monotonic() + timeout
+    clock = "SELECT clock_timestamp()"
+    with psycopg.connect(settings.postgres, autocommit=True) as connection:
+        called = _one(connection, settings, clock)
+        while time.monotonic() < deadline:
+            at = _one(connection, settings, "SELECT max(swept_at) FROM account")
+            if at is not None and at > called:
+                return
+            time.sleep(0.05)
+    raise TimeoutError(f"no sweep within {timeout:g} s")
+
+
 def drained(settings: Settings, timeout: float) -> bool:
     """Wait until nothing is left to do; whether that was within `timeout` seconds."""
     deadline = time.monotonic() + timeout
