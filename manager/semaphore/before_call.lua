@@ -10,12 +10,12 @@ if blocked > now then return blocked - now end
 local remaining = tonumber(redis.call('HGET', KEYS[1], 'remaining') or '0')
 local resets = tonumber(redis.call('HGET', KEYS[1], 'resets_at') or '0')
 redis.call('PEXPIRE', KEYS[1], 3600000)
-if remaining > 0 and resets > now then
+if remaining > 0 then -- the window slides on: time only adds to what remains
   redis.call('HINCRBY', KEYS[1], 'remaining', -1)
   return 0
 end
 if resets > now then return resets - now end
--- Unknown, or the window has moved on: one call, whose answer will tell. Until then the next
--- one keeps the assumed distance.
+-- Unknown, or used up and the window has moved on: one call, whose answer will tell. Until then
+-- the next one keeps the assumed distance.
 redis.call('HSET', KEYS[1], 'remaining', 0, 'resets_at', now + math.ceil(60000 / tonumber(ARGV[1])))
 return 0

@@ -80,7 +80,8 @@ class Slots:
     ) -> list[Change]:
         """Make the semaphore what the ledger says.
 
-        Holders unknown to the ledger keep their slot for `grace` seconds after they took it.
+        Holders that the ledger has never named keep their slot for `grace` seconds after they
+        took it.
         """
         named = [str(part) for slot, holder in holders for part in (slot, holder)]
         with faultpoint.around("semaphore.rebuild"):
@@ -97,8 +98,5 @@ class Slots:
     def holders(self) -> dict[int, Holder | None]:
         """Who holds which slot, as Redis sees it."""
         content: dict[bytes, bytes] = self._redis.hgetall(self._key)  # type: ignore[assignment]
-        return {
-            int(name): Holder.parse(value.decode())
-            for name, value in sorted(content.items())
-            if name.isdigit()
-        }
+        slots = {int(name): value for name, value in content.items() if name.isdigit()}
+        return {slot: Holder.parse(slots[slot].decode()) for slot in sorted(slots)}
