@@ -16,11 +16,31 @@ import psycopg
 import redis
 
 from manager.errors import EnrichdError
+from manager.ledger.sql import Statements
 from sandbox import SandboxError
 from tests.chaos.world import SANDBOX_SETTINGS, World
 
 Fault = Callable[[World, random.Random], None]
 FAULTS: dict[str, Fault] = {}
+
+
+_FILES = ("submit", "poll", "merge", "resolve", "settle", "pack", "sweep")
+POINTS = [f"{file}.{name}" for file in _FILES for name in Statements(file).names()] + [
+    "pack.commit",
+    "merge.commit",
+    "end.commit",
+    "fail.commit",
+    "reject.commit",
+    "vendor.submit",
+    "vendor.status",
+    "vendor.list",
+    "vendor.download",
+    "semaphore.acquire",
+    "semaphore.release",
+    "semaphore.rebuild",
+    "semaphore.before_call",
+    "wake.send",
+]
 
 
 def fault(function: Fault) -> Fault:
@@ -75,6 +95,24 @@ def pause_worker(world: World, rng: random.Random) -> None:
     mains = world.some_daemon(rng).processes("tasks", "worker")
     with _stopped([process for main in mains[:1] for process in (main, *_children(main))]):
         time.sleep(rng.uniform(1, 5))
+
+
+@fault
+def fault_points(world: World, rng: random.Random) -> None:
+    """A daemon in which processes die, hang or raise at named points, now and then."""
+    daemon = world.some_daemon(rng)
+    actions = ("kill @0.1", "exit @0.1", "hang 3 @0.1", "raise @0.2")
+    daemon.stop(timeout=20)
+    daemon.fault_points = {
+        f"{when} {point}": rng.choice(actions)
+        for when in ("before", "after")
+        for point in rng.sample(POINTS, 12)
+    }
+    daemon.start()
+    time.sleep(rng.uniform(5, 10))
+    daemon.stop(timeout=20)
+    daemon.fault_points = {}
+    daemon.start()
 
 
 # Redis
@@ -226,6 +264,30 @@ def rate_limited(world: World, rng: random.Random) -> None:
 
 
 @fault
+def no_credits(world: World, rng: random.Random) -> None:
+    """402 until credits are bought, and an operator resumes the account."""
+    with _setting(world, credits=0):
+        time.sleep(rng.uniform(1, 4))
+    resume(world)
+
+
+@fault
+def key_refused(world: World, rng: random.Random) -> None:
+    """401, then an operator resumes the account."""
+    world.sandbox.fault("submit", "status", times=1, status=rng.choice((401, 403)))
+    time.sleep(rng.uniform(1, 4))
+    resume(world)
+
+
+@fault
+def poison_identifier(world: World, rng: random.Random) -> None:
+    """400 for each submission that has a certain identifier."""
+    for number in range(world.poisoned, world.poisoned + 40):
+        world.sandbox.fault("submit", "poison", times=9, match=f"company-{number:07d}.example")
+    world.poisoned += 400
+
+
+@fault
 def cap_lowered(world: World, rng: random.Random) -> None:
     """The vendor allows fewer active jobs for a while (429 of the cap)."""
     with _setting(world, cap=rng.randint(1, 3)):
@@ -284,6 +346,17 @@ def vendor_clock_jumps(world: World, rng: random.Random) -> None:
     world.sandbox.advance(rng.uniform(10, 300))
 
 
+def resume(world: World) -> None:
+    """What an operator does when the account is paused: `enrichd resume`."""
+    with (
+        contextlib.suppress(psycopg.Error),
+        psycopg.connect(
+            world.servers.database_url, autocommit=True, connect_timeout=5
+        ) as connection,
+    ):
+        connection.execute("UPDATE enrichment.account SET paused_reason = NULL, paused_at = NULL")
+
+
 def clear(world: World) -> None:
     """End everything that may still go wrong."""
     world.sandbox.clear_faults()
@@ -295,6 +368,7 @@ def clear(world: World) -> None:
             proxy.mend()
         if daemon.supervisor is None:
             daemon.start()
+    resume(world)
 
 
 def apply(world: World, kind: str, seed: int) -> None:

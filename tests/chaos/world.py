@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import secrets
@@ -43,6 +44,7 @@ SANDBOX_SETTINGS: dict[str, Any] = {
     "webhook_mode": "normal",
     "part_lines": 60,
     "unresolved_share": 0.02,
+    "credits": None,
 }
 # Times scaled down with the sandbox's: a vendor whose jobs take a second.
 PACE = {
@@ -78,6 +80,7 @@ class Daemon:
         self._webhooks = webhooks
         self._process: subprocess.Popen[bytes] | None = None
         self.log = world.directory / f"{name}.log"
+        self.fault_points: dict[str, str] = {}
 
     @property
     def proxies(self) -> tuple[Proxy, Proxy, Proxy]:
@@ -156,6 +159,7 @@ class World:
         self._count = daemons
         self._pace = PACE | dict(pace or {})
         self.daemons: list[Daemon] = []
+        self.poisoned = 0
         self.sandbox = SandboxControl(f"http://127.0.0.1:{self.vendor_port}")
 
     def __enter__(self) -> Self:
@@ -207,6 +211,7 @@ class World:
             "CAP": str(CAP),
             "SPOOL_DIR": str(spool),
             "WEB_PORT": str(self.web_port),
+            "FAULT_POINTS": json.dumps(daemon.fault_points),
         }
         if webhooks:
             ours["WEBHOOK_URL"] = f"http://127.0.0.1:{self.web_port}"
@@ -235,7 +240,8 @@ class World:
 
     def _start_sandbox(self) -> subprocess.Popen[bytes]:
         options = [
-            f"--{name.replace('_', '-')}={value}" for name, value in SANDBOX_SETTINGS.items()
+            f"--{name.replace('_', '-')}={json.dumps(value)}"
+            for name, value in SANDBOX_SETTINGS.items()
         ]
         log = (self.directory / "sandbox.log").open("ab")
         process = subprocess.Popen(
