@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.5, help="mean seconds between two faults")
     parser.add_argument("--load", type=float, default=3.0, help="requests a second")
     parser.add_argument("--show", action="store_true", help="only print the seed's schedule")
+    parser.add_argument("--keep", action="store_true", help="keep the logs of good runs, too")
     arguments = parser.parse_args()
     first = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     if arguments.show:
@@ -34,6 +35,7 @@ def main() -> int:
             daemons=arguments.daemons,
             mean_pause=arguments.pause,
             per_second=arguments.load,
+            keep=arguments.keep,
         )
         print("\n".join(report.lines()), flush=True)
         if report.violations:

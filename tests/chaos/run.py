@@ -90,9 +90,18 @@ class Report:
 
 
 def run(
-    seed: int, seconds: float, *, daemons: int = 2, mean_pause: float = 1.5, per_second: float = 3.0
+    seed: int,
+    seconds: float,
+    *,
+    daemons: int = 2,
+    mean_pause: float = 1.5,
+    per_second: float = 3.0,
+    keep: bool = False,
 ) -> Report:
-    """Run a seed; never raises for what it finds."""
+    """Run a seed; never raises for what it finds.
+
+    mean_pause: seconds between two faults. per_second: requests. keep: keep the logs anyway.
+    """
     report = Report(seed, seconds)
     events = schedule(seed, seconds, sorted(faults.FAULTS), mean_pause)
     ended: list[tuple[str, float]] = []
@@ -113,7 +122,7 @@ def run(
         report.cancelled, report.repeated_calls = load.cancelled, load.refused
         report.record = world.sandbox.record()
         _look(world, report, ended)
-        if report.violations:
+        if report.violations or keep:
             _keep_logs(world, seed)
     return report
 
