@@ -347,14 +347,19 @@ def vendor_clock_jumps(world: World, rng: random.Random) -> None:
 
 
 def resume(world: World) -> None:
-    """What an operator does when the account is paused: `enrichd resume`."""
-    with (
-        contextlib.suppress(psycopg.Error),
-        psycopg.connect(
-            world.servers.database_url, autocommit=True, connect_timeout=5
-        ) as connection,
-    ):
-        connection.execute("UPDATE enrichment.account SET paused_reason = NULL, paused_at = NULL")
+    """What an operator does when the account is paused: `enrichd resume`, until it is done."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with psycopg.connect(
+                world.servers.database_url, autocommit=True, connect_timeout=5
+            ) as connection:
+                connection.execute(
+                    "UPDATE enrichment.account SET paused_reason = NULL, paused_at = NULL"
+                )
+                return
+        except psycopg.Error:
+            time.sleep(0.2)
 
 
 def clear(world: World) -> None:
