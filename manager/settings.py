@@ -284,9 +284,9 @@ class Settings(BaseSettings):
             return InitSettingsSource(settings_cls, found)
 
         known = cls.model_fields
-        unknown = values(sources.unknown_variables(PREFIX, {"config", *known}))
+        misspelt = values(sources.misspelt_variables(PREFIX, {"config", *known}))
         file = values(sources.toml(os.environ.get(CONFIG)))
-        given = (init_settings, env_settings, unknown)
+        given = (init_settings, env_settings, misspelt)
         data_dir = next((path for it in (*given, file) if (path := it().get("data_dir"))), None)
         if not data_dir:
             return (*given, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import tomllib
@@ -11,15 +12,22 @@ from typing import Any
 
 from manager.errors import ConfigurationError
 
+# Between `lingre` and `linger`, and unlike anything of somebody else's.
+LIKENESS = 0.8
 
-def unknown_variables(prefix: str, known: Collection[str]) -> dict[str, str]:
-    """What looks like a setting in the environment and is none: misspelt, most likely."""
+
+def misspelt_variables(prefix: str, known: Collection[str]) -> dict[str, str]:
+    """What is nearly a setting in the environment; what is nothing like one is others' business."""
     given = {
         name.lower().removeprefix(prefix.lower()): value
         for name, value in os.environ.items()
         if name.lower().startswith(prefix.lower()) and value
     }
-    return {name: value for name, value in given.items() if name not in known}
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in known and difflib.get_close_matches(name, known, 1, LIKENESS)
+    }
 
 
 def toml(path: str | None) -> dict[str, Any]:

@@ -269,6 +269,7 @@ def test_an_unknown_name_is_refused_and_the_nearest_is_told(
 
 def test_variables_of_others_are_no_concern(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENRICH_CAP", "x")
+    monkeypatch.setenv("ENRICHD_WEB_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("CAP", "x")
     assert values(load_settings()) == DEFAULTS
 
