@@ -28,7 +28,6 @@ from manager.reject import reject
 from manager.schedule import first_poll
 from manager.semaphore import Holder
 from manager.vendor import errors
-from manager.vendor.types import VendorJob
 
 SQL = Statements("submit")
 SIZE_TAKEN = "job_one_submission_per_size"
@@ -115,6 +114,7 @@ def _send(context: Context, connection: Connection[Any], submission: Submission)
         if settings.webhook_url
         else None
     )
+    poll_after = first_poll(settings, connection, job.lane_id, job.identifier_count)
     # A worker that was stopped in between must not wake up and send what others have given up.
     if time.monotonic() - submission.begun > settings.submit_deadline:
         return _put_back(context, connection, submission, timedelta(0), "the worker was too slow")
@@ -124,19 +124,13 @@ def _send(context: Context, connection: Connection[Any], submission: Submission)
         )
     except errors.VendorError as error:
         return _refused(context, connection, submission, error)
-    return _accepted(context, connection, submission, accepted)
-
-
-def _accepted(
-    context: Context, connection: Connection[Any], submission: Submission, accepted: VendorJob
-) -> list[Wake]:
-    job = submission.job
     parameters = submission.parameters | {
         "batch_id": accepted.batch_id,
         "entities_requested": accepted.entities_requested,
         "why": f"accepted as {accepted.batch_id}",
-        "poll_after": first_poll(context.settings, connection, job.lane_id, job.identifier_count),
+        "poll_after": poll_after,
     }
+    # nothing may come between the answer and its writing down
     write_down(context, connection, SQL.accepted, parameters)
     return []
 
@@ -157,7 +151,8 @@ def _refused(
             _put_back(context, connection, submission, wait, why)
             return [Wake("reconcile")]
         case errors.NoCredits() | errors.Unauthorized():
-            execute(connection, SQL.pause, {"account_id": job.account_id, "reason": why})
+            pause = {"account_id": job.account_id, "reason": why}
+            write_down(context, connection, SQL.pause, pause)
             return _put_back(context, connection, submission, timedelta(0), why)
         case errors.BadRequest() | errors.TooLarge():
             return reject(context, connection, submission, error)
