@@ -31,31 +31,40 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", name, *arguments]
 
 
+def environment() -> dict[str, str]:
+    """Ours first, also where a caller's PYTHONPATH names a folder with a tasks.py of its own."""
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 def processes(settings: Settings, run_dir: Path, *, web: bool = True) -> list[ProcessSpec]:
     """The daemon's own processes: two workers, beat and web."""
     run_dir.mkdir(parents=True, exist_ok=True)
     specs = [
-        _watched(settings, run_dir, "worker-quick", "worker", "--queues", "enrichd.quick"),
-        _watched(settings, run_dir, "worker-merge", "worker", "--queues", "enrichd.merge"),
-        _watched(settings, run_dir, "beat", "beat"),
+        celery_process(settings, name, run_dir / f"{name}.heartbeat", *arguments)
+        for name, *arguments in (
+            ("worker-quick", "worker", "--queues", "enrichd.quick"),
+            ("worker-merge", "worker", "--queues", "enrichd.merge"),
+            ("beat", "beat"),
+        )
     ]
     if web:
-        specs.append(ProcessSpec("web", module("manager", "web")))
+        specs.append(ProcessSpec("web", module("manager", "web"), environment()))
     return specs
 
 
 def sandbox_process(port: int, data_dir: Path, *options: str) -> ProcessSpec:
     """The vendor's API, local."""
     arguments = ["--port", str(port), "--api-key", SANDBOX_KEY, "--data-dir", str(data_dir)]
-    return ProcessSpec("sandbox", module("sandbox", *arguments, *options))
+    return ProcessSpec("sandbox", module("sandbox", *arguments, *options), environment())
 
 
-def _watched(settings: Settings, run_dir: Path, name: str, *arguments: str) -> ProcessSpec:
-    """A process that is replaced when it has not worked for too long, however alive it is."""
-    heartbeat = run_dir / f"{name}.heartbeat"
+def celery_process(settings: Settings, name: str, heartbeat: Path, *arguments: str) -> ProcessSpec:
+    """A worker or beat, replaced when it has not worked for too long, however alive it is."""
     return ProcessSpec(
         name,
         module("tasks", *arguments, "--name", name, "--heartbeat", str(heartbeat)),
+        environment(),
         progress=_since_touched(settings, heartbeat),
         stalled_after=settings.stalled_after,
     )
@@ -118,12 +127,16 @@ def run(
     servers: EmbeddedServers | None = None,
     log_dir: Path | None = None,
     ready: Callable[[Settings], None] | None = None,
+    upgrade: bool = True,
 ) -> None:
-    """Bring the ledger up to date and run the processes until `stop` is set."""
+    """Bring the ledger up to date, or check that it is, and run the processes until `stop`."""
     wait_for_servers(settings, stop)
     if stop.is_set():
         return
-    migrate.upgrade(settings)
+    if upgrade:
+        migrate.upgrade(settings)
+    else:
+        migrate.check(settings)
     supervisor = Supervisor(
         specs,
         drain_timeout=settings.drain_timeout,

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, errors
 from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
 
-from manager.context import Account, Context
-from manager.errors import EnrichdError
+from manager.context import Context
+from manager.errors import ConfigurationError, EnrichdError, UnavailableError
 from manager.ledger import migrate
 from manager.ledger.connect import one, rows
 from manager.ledger.sql import Statements
+from manager.ledger.states import ACTIVE, LIVE
+from manager.supervisor.reachable import without_passwords
 
 SQL = Statements("operator")
+MERGE_PATIENCE = timedelta(seconds=60)
+
+TROUBLE = (EnrichdError, psycopg.Error, DBAPIError, RedisError)
+"""What a look at the ledger or Redis may raise; `named` makes one of our own errors of it."""
 
 
 @dataclass(slots=True)
 class Status:
-    """What an operator wants to know first. `problems` is empty when the daemon can work."""
+    """What an operator wants to know first.
+
+    `problems` is empty when the daemon can work; `warnings` do not keep it from working.
+    `identifiers` counts those of all requests by outcome, and those that wait.
+    """
 
     account: str
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     cap: int = 0
     paused_reason: str | None = None
     foreign_active: int = 0
@@ -31,7 +44,8 @@ class Status:
     swept_seconds_ago: float | None = None
     settled_last_minute: int = 0
     open_requests: int = 0
-    enrichments: dict[str, int] = field(default_factory=dict)
+    identifiers: dict[str, int] = field(default_factory=dict)
+    in_jobs: int = 0
     jobs: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -47,52 +61,83 @@ class Status:
 def status(context: Context) -> Status:
     """Look at everything that the daemon needs; raises nothing, every trouble is a problem."""
     found = Status(context.settings.account)
-    if context.settings.vendor_api_key is None:
-        found.problems.append("the vendor's API key is not set (ENRICHD_VENDOR_API_KEY)")
     try:
-        migrate.check(context.settings)
         with context.ledger.connect() as connection:
-            account = context.account(connection)
-            _look_at_ledger(found, connection, account, context)
-    except EnrichdError as error:
-        found.problems.append(str(error))
-    except Exception as error:  # the driver's errors are many; each is a problem to show
-        if not isinstance(error, psycopg.Error) and "psycopg" not in repr(type(error)):
-            raise
-        found.problems.append(f"Postgres: {error}".splitlines()[0])
-    _look_at_redis(found, context)
+            migrate.check(context.settings)
+            _look_at_ledger(found, connection, context)
+    except TROUBLE as error:
+        found.problems.append(str(named(error)))
+    try:
+        if not context.slots.ready() and not found.problems:
+            found.problems.append("Redis has no semaphore yet; the next sweep makes it")
+    except TROUBLE as error:
+        found.problems.append(str(named(error)))
     return found
 
 
-def _look_at_ledger(
-    found: Status, connection: Connection[Any], account: Account, context: Context
-) -> None:
-    parameters = {"account_id": account.id}
+def named(error: Exception) -> EnrichdError:
+    """The same trouble as one of our own errors: one line, without passwords."""
+    if isinstance(error, DBAPIError) and isinstance(error.orig, Exception):
+        error = error.orig
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    line = without_passwords(lines[0])
+    match error:
+        case EnrichdError():
+            return error
+        case errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName():
+            return ConfigurationError(
+                f"The ledger's schema is missing or of another version ({line}). "
+                "Run `enrichd db upgrade`."
+            )
+        case RedisError():
+            return UnavailableError(f"Redis cannot be reached: {line}")
+        case _ if line.startswith("connection"):
+            return UnavailableError(f"Postgres cannot be reached: {line}")
+        case _:
+            return UnavailableError(f"Postgres broke off: {line}. Try again.")
+
+
+def age(since: datetime) -> str:
+    """How long ago that was, in one unit."""
+    seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _look_at_ledger(found: Status, connection: Connection[Any], context: Context) -> None:
+    account = context.account(connection)
+    parameters = {"account_id": account.id, "patience": MERGE_PATIENCE}
     found.cap, found.foreign_active = account.cap, account.foreign_active
     found.paused_reason = account.paused_reason
     pulse = one(connection, SQL.pulse, parameters)
     found.swept_seconds_ago = pulse.swept_ago
     found.settled_last_minute = pulse.settled_last_minute
-    found.open_requests = one(connection, SQL.open_requests, {}).count
-    found.enrichments = {r.state: r.count for r in rows(connection, SQL.enrichments, parameters)}
-    found.jobs = {r.state: r.count for r in rows(connection, SQL.jobs_by_state, parameters)}
-    found.slots_held = sum(found.jobs.get(s, 0) for s in ("submitting", "pending", "processing"))
-    patience = context.settings.sweep_interval * 3 + 10
+    counted = one(connection, SQL.identifiers, parameters)._asdict()
+    found.open_requests = counted.pop("open_requests")
+    found.identifiers = {name: int(count) for name, count in counted.items()}
+    for row in rows(connection, SQL.jobs_by_state, parameters):
+        found.jobs[row.state] = row.count
+        found.slots_held += row.count if row.state in ACTIVE else 0
+        found.in_jobs += row.identifiers if row.state in LIVE else 0
+    if account.paused_reason is not None:
+        found.problems.append(f"the account is paused: {account.paused_reason} (`enrichd resume`)")
+    _judge_pulse(found, context.settings.sweep_interval * 3 + 10)
+    waiting = one(connection, SQL.unmerged, parameters)
+    if waiting.count:
+        found.problems.append(
+            f"the results of {waiting.count} job(s) wait since {waiting.seconds:.0f} seconds; "
+            "no worker of the queue enrichd.merge is at work"
+        )
+    for row in rows(connection, SQL.troubled_jobs, parameters):
+        found.warnings.append(f"{row.count} job(s) in state {row.state}: {row.error}")
+
+
+def _judge_pulse(found: Status, patience: float) -> None:
     if found.swept_seconds_ago is None:
         found.problems.append("no worker has swept yet; is `enrichd up` running?")
     elif found.swept_seconds_ago > patience:
         found.problems.append(
             f"the last sweep was {found.swept_seconds_ago:.0f} seconds ago; no worker is at work"
         )
-    if account.paused_reason is not None:
-        found.problems.append(f"the account is paused: {account.paused_reason} (`enrichd resume`)")
-
-
-def _look_at_redis(found: Status, context: Context) -> None:
-    try:
-        if not context.slots.ready() and not found.problems:
-            found.problems.append("Redis has no semaphore yet; the next sweep makes it")
-    except EnrichdError as error:
-        found.problems.append(str(error))
-    except RedisError as error:
-        found.problems.append(f"Redis cannot be reached: {error}")

@@ -1,8 +1,4 @@
-"""`enrichd`: the daemon's processes and the admin commands.
-
-Exit codes: 0 done; 1 the answer is no, or something went wrong; 2 wrong usage, configuration or
-input; 3 Postgres or Redis cannot be reached; 4 a wait ran out of time; 130 interrupted.
-"""
+"""`enrichd`: the daemon's processes and the admin commands."""
 
 from __future__ import annotations
 
@@ -19,13 +15,32 @@ from manager.errors import (
     UnavailableError,
     WaitTimeoutError,
 )
+from manager.status import TROUBLE, named
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0    done; for `status`: the daemon can work
+  1    the answer is no, or something went wrong
+  2    wrong usage, configuration or input; nothing was changed
+  3    Postgres or Redis cannot be reached, or broke off in the middle
+  4    the wait ran out of time; what was enqueued goes on
+  130  interrupted
+
+\b
+Begin with:
+  enrichd demo
+  enrichd COMMAND --help
+"""
 
 app = typer.Typer(
     name="enrichd",
     help="Durable bulk enrichment of companies through a paid batch API.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 for module in (demo, daemon, enqueue, results, inspect, control):
     module.add_to(app)
@@ -33,13 +48,13 @@ for module in (demo, daemon, enqueue, results, inspect, control):
 
 def main() -> None:
     """The console script."""
+    _prepare_streams()
     try:
-        app(standalone_mode=True)
-    except EnrichdError as error:
+        app(prog_name="enrichd")
+    except TROUBLE as trouble:
+        error = named(trouble)
         print(f"enrichd: {error}", file=sys.stderr)
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has gone, for example `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -56,3 +71,14 @@ def exit_code(error: EnrichdError) -> int:
             return 4
         case _:
             return 1
+
+
+def _prepare_streams() -> None:
+    """UTF-8 whatever the locale says; what was closed by the caller swallows what is written."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")

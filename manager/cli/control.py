@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from alembic.util import CommandError
 
 from manager.api import Manager
-from manager.cli.options import DataDir, Json, console, print_json, settings_for
+from manager.cli.options import DataDir, Json, examples, print_json, print_line, settings_for
 from manager.context import Context
+from manager.errors import InvalidRequestError
 from manager.ledger import migrate
 from manager.ledger.connect import execute
 from manager.ledger.sql import Statements
@@ -16,28 +20,34 @@ from manager.settings import Settings
 
 SUBMIT = Statements("submit")
 OPERATOR = Statements("operator")
-db = typer.Typer(help="The ledger's schema.", no_args_is_help=True)
+MAX_REASON = 500
+db = typer.Typer(
+    help="Show or change the ledger's schema.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("cancel")(cancel)
-    app.command("pause")(pause)
-    app.command("resume")(resume)
+    app.command("cancel", epilog=examples("enrichd cancel REQUEST_ID"))(cancel)
+    app.command("pause", epilog=examples('enrichd pause --reason "new key is on its way"'))(pause)
+    app.command("resume", epilog=examples("enrichd resume"))(resume)
     app.add_typer(db, name="db")
 
 
 def cancel(
-    request_id: Annotated[str, typer.Argument(help="The request's id.")],
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The request's id.")],
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Cancel a request: what waits is not bought for it."""
+    """Cancel a request: what waits is not bought for it.
+
+    What is in a job already is still bought, but no longer for this request.
+    """
     now = Manager(settings_for(data_dir)).request(request_id).cancel()
     if as_json:
         print_json({"request_id": now.id, "total": now.total, "cancelled": now.cancelled})
     else:
-        console.print(f"{now.cancelled:,} of {now.total:,} identifiers were cancelled.")
+        print_line(f"{now.cancelled:,} of {now.total:,} identifiers were cancelled.")
 
 
 def pause(
@@ -45,12 +55,19 @@ def pause(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Submit nothing new until `resume`; jobs at the vendor go on and are merged."""
+    """Submit nothing new until `resume`.
+
+    Jobs that the vendor has already go on and are merged.
+    """
+    if not 0 < len(reason) <= MAX_REASON or not reason.isprintable():
+        raise InvalidRequestError(
+            f"--reason must be 1 to {MAX_REASON} printable characters, not {reason[:80]!r}."
+        )
     _set_paused(data_dir, reason, as_json)
 
 
 def resume(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Submit again after a pause, for example after a 402 when credits were bought."""
+    """Submit again after a pause, also one for want of credits."""
     _set_paused(data_dir, None, as_json)
 
 
@@ -65,30 +82,39 @@ def _set_paused(data_dir: DataDir, reason: str | None, as_json: bool) -> None:
         print_json({"account": context.settings.account, "paused_reason": reason})
     else:
         state = "submits again" if reason is None else f"is paused: {reason}"
-        console.print(f"Account {context.settings.account} {state}.")
+        print_line(f"Account {context.settings.account} {state}.")
 
 
-@db.command("upgrade")
+@db.command("upgrade", epilog=examples("enrichd db upgrade"))
 def upgrade(
-    revision: Annotated[str, typer.Argument(help="Default: the newest.")] = "head",
+    revision: Annotated[
+        str, typer.Argument(metavar="REVISION", help="Default: the newest.")
+    ] = "head",
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the ledger's schema up to date; safe to repeat, safe beside a running daemon."""
+    """Bring the ledger's schema up to date.
+
+    Safe to repeat, and safe beside a running daemon.
+    """
     settings = settings_for(data_dir)
-    migrate.upgrade(settings, revision)
+    with _known_revision():
+        migrate.upgrade(settings, revision)
     _show_revision(settings, as_json)
 
 
-@db.command("current")
+@db.command("current", epilog=examples("enrichd db current --json"))
 def current(data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Show the revision of the ledger's schema."""
-    _show_revision(settings_for(data_dir), as_json)
+    """Show the revision of the schema; exit code 1 if there is a newer one."""
+    settings = settings_for(data_dir)
+    _show_revision(settings, as_json)
+    if migrate.current(settings) != migrate.newest():
+        raise typer.Exit(1)
 
 
-@db.command("downgrade")
+@db.command("downgrade", epilog=examples("enrichd db downgrade -- -1"))
 def downgrade(
-    revision: Annotated[str, typer.Argument(help="A revision, -1, or base.")],
+    revision: Annotated[str, typer.Argument(metavar="REVISION", help="A revision, -1, or base.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -96,9 +122,20 @@ def downgrade(
     """Take migrations back. What they made is dropped with everything in it."""
     settings = settings_for(data_dir)
     if not yes:
+        if as_json:
+            raise InvalidRequestError("--json asks no questions; add --yes.")
         typer.confirm(f"Drop what was made after {revision}, with all data in it?", abort=True)
-    migrate.downgrade(settings, revision)
+    with _known_revision():
+        migrate.downgrade(settings, revision)
     _show_revision(settings, as_json)
+
+
+@contextmanager
+def _known_revision() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise InvalidRequestError(f"{error}. `enrichd db current` shows the newest.") from None
 
 
 def _show_revision(settings: Settings, as_json: bool) -> None:
@@ -106,6 +143,6 @@ def _show_revision(settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"schema": settings.database_schema, "revision": have, "newest": want})
     else:
-        console.print(
+        print_line(
             f"Schema {settings.database_schema} is at revision {have or 'none'}; newest: {want}."
         )

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import json
-import math
+import shlex
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from manager.api import Manager, Request, wait_timeout
+from manager.api import Manager, Request
+from manager.cli.follow import Follower
 from manager.cli.identifier_file import Format, IdentifierFile
-from manager.cli.options import DataDir, Json, console, print_json, settings_for
-from manager.errors import InvalidIdentifiersError, InvalidRequestError, WaitTimeoutError
+from manager.cli.options import (
+    DataDir,
+    Json,
+    examples,
+    print_json,
+    print_line,
+    program,
+    settings_for,
+)
+from manager.context import Context
+from manager.errors import InvalidIdentifiersError, InvalidRequestError
 from manager.identifiers import IDENTIFIER_TYPES, IdentifierType
 from manager.requests import Progress as RequestProgress
 
+MAX_TIMEOUT = 30 * 86_400
 COUNTERS = ("fulfilled", "not_found", "failed", "cancelled")
+EXAMPLES = examples(
+    "enrichd enqueue domains.txt",
+    "enrichd enqueue companies.csv --column website --fields headcount.total,funding",
+    "enrichd enqueue ids.jsonl --type crustdata_company_ids --column id --wait --timeout 600",
+    "cat names.txt | enrichd enqueue - --type names --wait --json",
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("enqueue")(enqueue)
+    app.command("enqueue", epilog=EXAMPLES)(enqueue)
 
 
 def enqueue(
-    file: Annotated[Path, typer.Argument(help="File of identifiers; - for standard input.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Identifiers, one a line, CSV or JSONL; - for standard input."
+        ),
+    ],
     type: Annotated[
         str, typer.Option(help=f"What the identifiers are: {', '.join(IDENTIFIER_TYPES)}.")
     ] = "domains",
@@ -56,16 +76,18 @@ def enqueue(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished.")] = False,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds to wait at most (exit code 4 after that).")
+        float | None,
+        typer.Option(help="Seconds to --wait at most; then exit code 4."),
     ] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Enqueue the identifiers of FILE as one request, all or nothing."""
-    manager = Manager(settings_for(data_dir))
-    source = IdentifierFile(file, column, format)
+    _check_timeout(timeout, wait)
+    settings = settings_for(data_dir)
+    source = IdentifierFile(file, identifier_type(type), column, format)
     try:
-        request = manager.enqueue(
+        request = Manager(settings).enqueue(
             identifier_type(type),
             source,
             fields=[path.strip() for path in fields.split(",") if path.strip()],
@@ -79,17 +101,35 @@ def enqueue(
         raise _with_lines(error, source) from None
     if not as_json:
         _announce(request, source)
+    follower = Follower(request, Context(settings, "cli"), quiet=as_json)
     try:
-        now = _follow(request, timeout, quiet=as_json) if wait else request.progress()
-    except WaitTimeoutError:
+        if wait:
+            follower.wait(timeout)
+        elif as_json:
+            follower.look()
+    finally:  # whatever happens from here on, the caller is told the request's id
         if as_json:
-            print_json(_summary(request, request.progress(), source))
-        raise
-    if as_json:
-        print_json(_summary(request, now, source))
-    elif wait:
-        console.print("  ".join(f"{name} {getattr(now, name):,}" for name in COUNTERS))
-        console.print(f"Read the results with: enrichd results {request.id}")
+            print_json(_summary(request, follower.now, source))
+    if not as_json:
+        _say_how_to_go_on(request.id, follower.now, data_dir)
+
+
+def _check_timeout(timeout: float | None, wait: bool) -> None:
+    if timeout is None:
+        return
+    if not wait:
+        raise InvalidRequestError("--timeout is how long to --wait at most; give both.")
+    if not 0 <= timeout <= MAX_TIMEOUT:  # NaN is no number of seconds either
+        raise InvalidRequestError(f"--timeout: {timeout:g} is not from 0 to {MAX_TIMEOUT} seconds.")
+
+
+def _say_how_to_go_on(request_id: UUID, now: RequestProgress | None, data_dir: Path | None) -> None:
+    at = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
+    if now is None:
+        print_line(f"See how far it is: {program()} requests {request_id}{at}")
+        return
+    print_line(", ".join(f"{name} {getattr(now, name):,}" for name in COUNTERS))
+    print_line(f"Read the results: {program()} results {request_id}{at}")
 
 
 def identifier_type(name: str) -> IdentifierType:
@@ -104,10 +144,10 @@ def _object(metadata: str | None) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(metadata)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequestError(f"--metadata is not JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise InvalidRequestError(f"--metadata must be a JSON object, not {metadata}.")
+        raise InvalidRequestError(f"--metadata must be a JSON object, not {metadata[:80]}.")
     return value
 
 
@@ -127,38 +167,20 @@ def _with_lines(error: InvalidIdentifiersError, source: IdentifierFile) -> Inval
 
 def _announce(request: Request, source: IdentifierFile) -> None:
     what = "enqueued" if request.created else "had been enqueued before"
-    console.print(f"Request {request.id}: {request.total:,} identifiers {what}.")
+    print_line(f"Request {request.id}: {request.total:,} identifiers {what}.")
     for bad in request.invalid:
         text = str(bad).partition(": ")[2]
         print(f"left out: line {source.line(bad.position)}: {text}", file=sys.stderr)
 
 
-def _summary(request: Request, now: RequestProgress, source: IdentifierFile) -> dict[str, Any]:
+def _summary(
+    request: Request, now: RequestProgress | None, source: IdentifierFile
+) -> dict[str, Any]:
     return {
         "request_id": str(request.id),
         "created": request.created,
-        "total": now.total,
-        **{name: getattr(now, name) for name in COUNTERS},
-        "finished": now.finished,
+        "total": request.total,
+        **{name: getattr(now, name, None) for name in COUNTERS},
+        "finished": now is not None and now.finished,
         "invalid": [asdict(bad) | {"line": source.line(bad.position)} for bad in request.invalid],
     }
-
-
-def _follow(request: Request, timeout: float | None, quiet: bool) -> RequestProgress:
-    """Wait for the request behind a progress bar on standard error."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    columns = (TextColumn("settled"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task("settled", total=request.total)
-        while True:
-            left = math.inf if deadline is None else deadline - time.monotonic()
-            try:
-                now = request.wait(max(0.0, min(1.0, left)))
-            except WaitTimeoutError:
-                now = request.progress()
-                bar.update(task, completed=now.settled)
-                if timeout is not None and left <= 1.0:
-                    raise wait_timeout(now, timeout) from None
-            else:
-                bar.update(task, completed=now.settled)
-                return now

@@ -1,9 +1,14 @@
-"""Options that several commands share."""
+"""What several commands share: options, output, and how to call the program from here."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
+import sys
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +28,14 @@ DataDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
-console = Console(highlight=False)
+# Into a pipe a table is as wide as it needs to be; no line is broken for a reader that has none.
+_WIDE = None if sys.stdout is not None and sys.stdout.isatty() else 300
+console = Console(highlight=False, width=None if "COLUMNS" in os.environ else _WIDE)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: how it is called, line by line."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
 
 
 def settings_for(data_dir: Path | None, **overrides: Any) -> Settings:
@@ -35,5 +47,29 @@ def settings_for(data_dir: Path | None, **overrides: Any) -> Settings:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on one line of standard output."""
-    print(json.dumps(value, default=str, ensure_ascii=False))
+    """One JSON value on one line of standard output, at once."""
+    print(json.dumps(value, default=_plain, ensure_ascii=False), flush=True)
+
+
+def print_line(text: str = "") -> None:
+    """A line as it is: what is to be copied must not be broken at the terminal's width."""
+    print(text, flush=True)
+
+
+def program() -> str:
+    """How to call this very program: `enrichd`, or its path when that is not on PATH."""
+    script = Path(sys.argv[0]).absolute()
+    if script.name != "enrichd":
+        script = Path(sys.executable).with_name("enrichd")
+    if not script.exists():
+        return f"{shlex.quote(sys.executable)} -m manager"
+    found = shutil.which("enrichd")
+    if found is not None and os.path.samefile(found, script):
+        return "enrichd"
+    with suppress(ValueError):
+        script = script.relative_to(Path.cwd())
+    return shlex.quote(str(script) if len(script.parts) > 1 else f"./{script}")
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -15,11 +16,17 @@ from typing import IO, Annotated, Any
 import typer
 
 from manager.api import Manager, Request
-from manager.cli.options import DataDir, Json, settings_for
+from manager.cli.options import DataDir, Json, examples, settings_for
 from manager.errors import InvalidRequestError
 from manager.requests import Result
 
 COLUMNS = ("identifier", "outcome", "company_id", "reason")
+# Before a record's field that has the name of one of these columns.
+RECORD = "record."
+EXAMPLES = examples(
+    "enrichd results REQUEST_ID | head",
+    "enrichd results REQUEST_ID --format csv --output companies.csv",
+)
 
 
 class OutputFormat(StrEnum):
@@ -31,11 +38,11 @@ class OutputFormat(StrEnum):
 
 def add_to(app: typer.Typer) -> None:
     """Register the command."""
-    app.command("results")(results)
+    app.command("results", epilog=EXAMPLES)(results)
 
 
 def results(
-    request_id: Annotated[str, typer.Argument(help="The request's id.")],
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The request's id.")],
     format: Annotated[
         OutputFormat, typer.Option(help="csv has a column for each field of the records.")
     ] = OutputFormat.JSONL,
@@ -45,9 +52,10 @@ def results(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Print one line for each identifier that the caller wrote, in the caller's order.
+    """Print one line for each identifier that the caller wrote.
 
-    What waits has no outcome yet. --json is the same as --format jsonl.
+    In the caller's order and spelling, repeats included; what waits has no outcome yet. --json
+    is the same as --format jsonl.
     """
     request = Manager(settings_for(data_dir)).request(request_id)
     write = write_csv if format is OutputFormat.CSV and not as_json else write_jsonl
@@ -78,13 +86,25 @@ def write_jsonl(request: Request, file: IO[str]) -> None:
 
 
 def write_csv(request: Request, file: IO[str]) -> None:
-    """One row an identifier; the records' fields as columns, named by their dotted paths."""
-    paths = sorted({path for result in request.results() for path, _ in _leaves(result.record)})
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *paths])
-    for result in request.results():
-        leaves = dict(_leaves(result.record))
-        writer.writerow([*_head(result), *(leaves.get(path) for path in paths)])
+    """One row an identifier; the records' fields as columns, named by their dotted paths.
+
+    The columns are known only at the end, so the rows wait in a temporary file.
+    """
+    paths: set[str] = set()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+        for result in request.results():
+            leaves = dict(_leaves(result.record))
+            paths.update(leaves)
+            spool.write(json.dumps([_head(result), leaves]) + "\n")
+        spool.seek(0)
+        columns = sorted(paths)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            [*COLUMNS, *(RECORD + path if path in COLUMNS else path for path in columns)]
+        )
+        for line in spool:
+            head, leaves = json.loads(line)
+            writer.writerow([*head, *(leaves.get(path) for path in columns)])
 
 
 def _head(result: Result) -> list[Any]:
@@ -92,24 +112,33 @@ def _head(result: Result) -> list[Any]:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The dotted paths of a record and their values; lists as JSON."""
+    """The dotted paths of a record and their values; lists and truth values as JSON."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _leaves(item, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        yield path, json.dumps(value, ensure_ascii=False)
     elif path:
-        yield path, value
+        yield (
+            path,
+            json.dumps(value, ensure_ascii=False) if isinstance(value, list | bool) else value,
+        )
 
 
 @contextmanager
 def _whole(output: Path) -> Iterator[IO[str]]:
-    partial = output.with_name(output.name + ".partial")
+    """The file, opened beside its place; one that is no regular file is written to as it is."""
+    output = output.expanduser()
     try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        os.replace(partial, output)
+        if output.exists() and not output.is_file():
+            with output.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            return
+        output = output.resolve()  # of a symbolic link its target is replaced, not the link
+        partial = output.with_name(output.name + ".partial")
+        try:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            os.replace(partial, output)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise InvalidRequestError(f"{output} cannot be written: {error.strerror}.") from None
-    finally:
-        partial.unlink(missing_ok=True)

@@ -11,41 +11,50 @@ from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from manager.context import Context
-from manager.errors import EnrichdError
 from manager.ledger.connect import first, rows
 from manager.ledger.sql import Statements
-from manager.status import Status, status
+from manager.status import TROUBLE, named, status
 from manager.submit import hash_token
-from manager.web.page import render
+from manager.web.page import Ledger, render
 
 log = logging.getLogger(__name__)
 
 POLL = Statements("poll")
 OPERATOR = Statements("operator")
 MAX_BODY = 65_536
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def make_app(context: Context) -> Starlette:
     """The application for these settings."""
 
     async def page(_: Request) -> Response:
-        return HTMLResponse(await run_in_threadpool(_page, context))
+        return HTMLResponse(await run_in_threadpool(_page, context), headers=HEADERS)
 
     async def health(_: Request) -> Response:
         found = await run_in_threadpool(status, context)
-        return JSONResponse(found.as_dict(), 200 if found.ok else 503)
+        return JSONResponse(found.as_dict(), 200 if found.ok else 503, headers=HEADERS)
 
     async def webhook(request: Request) -> Response:
-        received = 0
-        async for chunk in request.stream():  # read, never believed
-            received += len(chunk)
-            if received > MAX_BODY:
-                return Response(status_code=413)
+        try:
+            received = 0
+            async for chunk in request.stream():  # read, never believed
+                received += len(chunk)
+                if received > MAX_BODY:
+                    return Response(status_code=413)
+        except ClientDisconnect:
+            return Response(status_code=400)
         job_id, token = request.path_params["job_id"], request.path_params["token"]
         return Response(status_code=await run_in_threadpool(_hint, context, job_id, token))
 
@@ -66,23 +75,24 @@ def _hint(context: Context, job_id: UUID, token: str) -> int:
             if first(connection, POLL.poll_now, parameters) is None:
                 return 404
             connection.execute(POLL.wake)
-    except EnrichdError as error:
-        log.warning("webhook for job %s not taken: %s", job_id, error)
+    except TROUBLE as error:
+        log.warning("webhook for job %s not taken: %s", job_id, named(error))
         return 503
     return 204
 
 
 def _page(context: Context) -> str:
-    found: Status = status(context)
-    slots: list[dict[str, object]] = []
-    jobs: list[dict[str, object]] = []
-    requests: list[dict[str, object]] = []
+    return render(status(context), _ledger(context))
+
+
+def _ledger(context: Context) -> Ledger | None:
     try:
         with context.ledger.connect() as connection:
             parameters = {"account_id": context.account(connection).id}
-            slots = [row._asdict() for row in rows(connection, OPERATOR.slots, parameters)]
-            jobs = [row._asdict() for row in rows(connection, OPERATOR.last_jobs, parameters)]
-            requests = [row._asdict() for row in rows(connection, OPERATOR.last_requests, {})]
-    except EnrichdError:
-        pass  # the status names it
-    return render(found, slots, jobs, requests)
+            return Ledger(
+                slots=rows(connection, OPERATOR.slots, parameters),
+                jobs=rows(connection, OPERATOR.last_jobs, parameters),
+                requests=rows(connection, OPERATOR.last_requests, parameters),
+            )
+    except TROUBLE:
+        return None  # the status says why

@@ -1,84 +1,157 @@
-"""The status page: plain HTML that renews itself, and needs nothing from elsewhere."""
+"""The status page: plain HTML that renews itself; no script, nothing from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from html import escape
+from importlib.resources import files
+from typing import Any, NamedTuple
 
-from manager.status import Status
+from manager.ledger.states import ACTIVE
+from manager.status import Status, age
 
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; }
-h1 { font-size: 1.3rem; } h2 { font-size: 1rem; margin: 2rem 0 .4rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .25rem .8rem .25rem 0; vertical-align: top; }
-td, th { border-bottom: 1px solid #8884; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.slots { display: flex; gap: .6rem; flex-wrap: wrap; }
-.slot { border: 1px solid #8886; border-radius: .4rem; padding: .5rem .8rem; min-width: 8rem; }
-.slot.held { background: #2a82; border-color: #2a8; }
-.ok { color: #2a8; } .problem { color: #c33; }
-.quiet { opacity: .65; font-size: .85rem; }
-"""
+STYLE = files("manager.web").joinpath("page.css").read_text()
+RENEW = 3  # seconds
 
 
-def render(
-    found: Status,
-    slots: Sequence[dict[str, object]],
-    jobs: Sequence[dict[str, object]],
-    requests: Sequence[dict[str, object]],
-) -> str:
-    """The page as HTML."""
-    state = (
-        '<p class="ok">The daemon can work.</p>'
-        if found.ok
-        else "".join(f'<p class="problem">{escape(problem)}</p>' for problem in found.problems)
-    )
-    counts: dict[str, object] = {
-        f"{name} enrichments": n for name, n in sorted(found.enrichments.items())
-    }
+class Ledger(NamedTuple):
+    """The rows that the page shows; see operator.sql."""
+
+    slots: Sequence[Any]
+    jobs: Sequence[Any]
+    requests: Sequence[Any]
+
+
+def render(found: Status, ledger: Ledger | None) -> str:
+    """The page as HTML; without the ledger, which cannot be read then, only the problems."""
+    state = "ok" if found.ok else "bad"
+    body = "<p>Nothing more can be shown until the ledger can be read.</p>"
+    if ledger is not None:
+        body = (
+            _overview(found)
+            + _section("Slots", f'<ol class="slots">{"".join(map(_slot, ledger.slots))}</ol>')
+            + _section("Requests", _table(_REQUEST_COLUMNS, ledger.requests))
+            + _section("Jobs", _table(_JOB_COLUMNS, ledger.jobs))
+        )
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
-<meta name="viewport" content="width=device-width">
-<title>enrichd: {escape(found.account)}</title><style>{STYLE}</style></head><body>
-<h1>Enrichment manager: account {escape(found.account)}</h1>
-{state}
-<p>{found.slots_held} of {found.cap} slots held; {found.foreign_active} active jobs of others;
-{found.open_requests:,} open requests; {found.settled_last_minute:,} identifiers settled in the
-last minute.</p>
-<h2>Slots</h2><div class="slots">{"".join(map(_slot, slots))}</div>
-<h2>Enrichments</h2>{_table([counts] if counts else [])}
-<h2>Last jobs</h2>{_table(jobs)}
-<h2>Last requests</h2>{_table(requests)}
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="{RENEW}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{"" if found.ok else "⚠ "}enrichd: {escape(found.account)}</title>
+<style>{STYLE}</style></head><body>
+<header class="{state}"><h1>Enrichment: account {escape(found.account)}</h1>
+<p>{"The daemon can work." if found.ok else "The daemon cannot work."}</p></header>
+{_notes("problem", found.problems)}{_notes("warning", found.warnings)}
+{body}
+<footer>{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; renews itself every {RENEW} seconds</footer>
 </body></html>"""
 
 
-def _slot(slot: dict[str, object]) -> str:
-    if slot["job_id"] is None:
-        return f'<div class="slot">{slot["slot"]}<br><span class="quiet">free</span></div>'
-    return (
-        f'<div class="slot held">{slot["slot"]}: {escape(str(slot["state"]))}<br>'
-        f'<span class="quiet">{slot["identifier_count"]:,} identifiers</span></div>'
+def _notes(kind: str, notes: Iterable[str]) -> str:
+    return "".join(f'<p class="note {kind}"><b>{kind}</b> {escape(note)}</p>' for note in notes)
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section><h2>{title}</h2>{content}</section>"
+
+
+def _overview(found: Status) -> str:
+    others = f"{found.foreign_active} of others" if found.foreign_active else ""
+    swept = "never" if found.swept_seconds_ago is None else f"{found.swept_seconds_ago:.0f} s ago"
+    waiting = found.identifiers.get("waiting", 0)
+    figures = [
+        ("slots held", f"{found.slots_held} of {found.cap}", others),
+        ("open requests", f"{found.open_requests:,}", ""),
+        ("identifiers waiting", f"{waiting:,}", f"{found.in_jobs:,} in jobs"),
+        ("fulfilled", f"{found.identifiers.get('fulfilled', 0):,}", ""),
+        ("not found", f"{found.identifiers.get('not_found', 0):,}", ""),
+        ("failed", f"{found.identifiers.get('failed', 0):,}", ""),
+        ("last minute", f"{found.settled_last_minute:,}", f"swept {swept}"),
+    ]
+    return '<dl class="figures">{}</dl>'.format(
+        "".join(
+            f"<div><dt>{name}</dt><dd>{figure}<small>{more}</small></dd></div>"
+            for name, figure, more in figures
+        )
     )
 
 
-def _table(listed: Sequence[dict[str, object]]) -> str:
+def _slot(slot: Any) -> str:
+    if slot.job_id is None:
+        return f"<li><b>{slot.slot}</b> free</li>"
+    return (
+        f'<li class="held" title="job {slot.job_id}"><b>{slot.slot}</b> {escape(slot.state)}'
+        f"<small>{slot.identifier_count:,} identifiers, {age(slot.held_since)}</small></li>"
+    )
+
+
+_Column = tuple[str, str, Callable[[Any], str]]
+
+
+def _table(columns: Sequence[_Column], listed: Sequence[Any]) -> str:
+    """A table; each column is its title, its class, and the HTML of its cell."""
     if not listed:
-        return '<p class="quiet">none</p>'
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in listed[0])
-    body = "".join(f"<tr>{''.join(map(_cell, row.values()))}</tr>" for row in listed)
-    return f"<table><tr>{head}</tr>{body}</table>"
+        return '<p class="none">none yet</p>'
+    head = "".join(f'<th class="{kind}">{title}</th>' for title, kind, _ in columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td class={kind!r}>{cell(row)}</td>' for _, kind, cell in columns)}</tr>"
+        for row in listed
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="wide">{table}</div>'
 
 
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return "<td></td>"
-        case int():
-            return f'<td class="number">{value:,}</td>'
-        case datetime():
-            return f"<td>{value:%Y-%m-%d %H:%M:%S}</td>"
-        case _:
-            return f"<td>{escape(str(value))}</td>"
+def _what(row: Any) -> str:
+    fields = ", ".join(row.fields)
+    more = f"<small>{escape(fields)}</small>" if fields else ""
+    return escape(row.identifier_type.replace("_", " ")) + more
+
+
+def _bar(request: Any) -> str:
+    """How far a request is, by outcome."""
+    if not request.total:
+        return ""
+    parts = "".join(
+        f'<i class="{name}" style="width:{100 * count / request.total:.2f}%"></i>'
+        for name in ("fulfilled", "not_found", "failed", "cancelled")
+        if (count := getattr(request, name))
+    )
+    settled = request.fulfilled + request.not_found + request.failed + request.cancelled
+    return f'<span class="bar" title="{settled:,} of {request.total:,} settled">{parts}</span>'
+
+
+def _number(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
+
+
+def _state(job: Any) -> str:
+    kind = "active" if job.state in ACTIVE else job.state
+    return f'<span class="state {kind}">{escape(job.state)}</span>'
+
+
+def _why(job: Any) -> str:
+    why = job.why if job.error is None or job.error == job.why else f"{job.why}; {job.error}"
+    return f'<span title="{escape(why)}">{escape(why)}</span>'
+
+
+_REQUEST_COLUMNS: tuple[_Column, ...] = (
+    ("request", "id", lambda row: str(row.id)),
+    ("identifiers", "", _what),
+    ("progress", "", _bar),
+    ("total", "number", lambda row: _number(row.total)),
+    ("fulfilled", "number", lambda row: _number(row.fulfilled)),
+    ("not found", "number", lambda row: _number(row.not_found)),
+    ("failed", "number", lambda row: _number(row.failed)),
+    ("cancelled", "number", lambda row: _number(row.cancelled)),
+    ("age", "number", lambda row: age(row.created_at)),
+)
+_JOB_COLUMNS: tuple[_Column, ...] = (
+    ("job", "id", lambda row: str(row.id)),
+    ("identifiers", "", _what),
+    ("state", "", _state),
+    ("slot", "number", lambda row: _number(row.slot)),
+    ("size", "number", lambda row: _number(row.identifier_count)),
+    ("results", "number", lambda row: _number(row.result_count)),
+    ("age", "number", lambda row: age(row.created_at)),
+    ("why", "why", _why),
+)

@@ -5,13 +5,19 @@ FROM request r JOIN lane l ON l.id = r.lane_id
 WHERE r.id = %(id)s
 
 -- name: results: A request's items in the caller's order, from a position on, at most `limit` of them.
+-- The company's id is the record's own where that is an integer, else the envelope's. (OFFSET 0: the
+-- record is unpacked once for it, not once for each look at it.)
 SELECT i.position, i.value AS identifier,
        CASE WHEN i.cancelled THEN 'cancelled' ELSE t.outcome END AS outcome,
-       CASE WHEN NOT i.cancelled THEN t.internal_id END AS company_id,
+       CASE WHEN i.cancelled THEN NULL
+            WHEN jsonb_typeof(own.id) = 'number' AND pg_input_is_valid(own.id::text, 'bigint')
+            THEN own.id::text::bigint
+            ELSE t.internal_id END AS company_id,
        CASE WHEN NOT i.cancelled THEN t.record END AS record,
        CASE WHEN i.cancelled THEN 'the request was cancelled' ELSE t.reason END AS reason,
        CASE WHEN NOT i.cancelled THEN t.fetched_at END AS fetched_at
 FROM request_item i LEFT JOIN result t USING (enrichment_id, cycle)
+LEFT JOIN LATERAL (SELECT t.record->'crustdata_company_id' AS id OFFSET 0) own ON true
 WHERE i.request_id = %(id)s AND i.position >= %(position)s
 ORDER BY i.position
 LIMIT %(limit)s

@@ -1,0 +1,216 @@
+"""`enrichd enqueue`: every kind of file, waiting, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.cli.conftest import ENRICHD, Call, Installation, environment
+
+pytestmark = pytest.mark.daemon
+
+MakeFile = Callable[[str, "str | bytes"], str]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("plain.txt", "stripe.com\n\n openai.com\nSTRIPE.com", []),
+        ("windows.txt", b"\xef\xbb\xbfstripe.com\r\n\r\n openai.com\r\nSTRIPE.com\r\n", []),
+        ("one.csv", "\ufeffwebsite\r\nstripe.com\r\n openai.com\r\nSTRIPE.com\r\n", []),
+        (
+            "several.csv",
+            'name, website\n"Stripe, Inc.",stripe.com\n"two\nlines", openai.com\n,STRIPE.com\n',
+            ["--column", "website"],
+        ),
+        ("named.data", "website\nstripe.com\n openai.com\nSTRIPE.com\n", ["--format", "csv"]),
+        ("strings.jsonl", '"stripe.com"\n\n" openai.com"\n"STRIPE.com"\n', []),
+        (
+            "objects.ndjson",
+            '{"d": "stripe.com"}\n{"d": " openai.com", "e": 1}\n{"d": "STRIPE.com"}\n',
+            ["--column", "d"],
+        ),
+    ],
+)
+def test_the_identifiers_of_any_format_are_enqueued_in_order_and_as_they_are_written(
+    here: Call, file: MakeFile, name: str, content: str | bytes, options: list[str]
+) -> None:
+    done = here("enqueue", file(name, content), *options, "--json")
+    assert (done.code, done.err) == (0, "")
+    results = here("results", done.json["request_id"]).out.splitlines()
+    assert [json.loads(line)["identifier"] for line in results] == [
+        "stripe.com",
+        " openai.com",
+        "STRIPE.com",
+    ]
+
+
+def test_standard_input_is_enqueued_and_waited_for(installation: Installation) -> None:
+    names = b"Stripe\nNASA\nno such company\nnasa\n"
+    done = installation.enrichd(
+        "enqueue", "-", "--type", "names", "--wait", "--timeout", "60", "--json", stdin=names
+    )
+    assert (done.code, done.err) == (0, "")
+    summary = done.json
+    assert re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", summary["request_id"])
+    assert {name: summary[name] for name in ("total", "fulfilled", "not_found")} == {
+        "total": 4,
+        "fulfilled": 3,
+        "not_found": 1,
+    }
+    assert (summary["failed"], summary["cancelled"], summary["finished"]) == (0, 0, True)
+
+
+def test_ids_may_be_json_numbers(here: Call, file: MakeFile) -> None:
+    path = file("ids.jsonl", '{"id": 602014}\n{"id": "10000001"}\n')
+    done = here("enqueue", path, "--type", "crustdata_company_ids", "--column", "id", "--json")
+    assert done.json["total"] == 2
+
+
+def test_a_person_sees_a_progress_bar_and_how_to_go_on(installation: Installation) -> None:
+    done = installation.enrichd("enqueue", "-", "--wait", stdin=b"nasa.gov\n")
+    assert done.code == 0
+    assert "settled" in done.err
+    assert "1/1" in done.err
+    enqueued, counters, how = done.out.splitlines()
+    assert re.fullmatch("Request [0-9a-f-]{36}: 1 identifiers enqueued.", enqueued)
+    assert counters == "fulfilled 1, not_found 0, failed 0, cancelled 0"
+    command = how.removeprefix("Read the results: ")
+    shown = subprocess.run(command, shell=True, env=environment(), capture_output=True)
+    assert json.loads(shown.stdout)["identifier"] == "nasa.gov"
+
+
+def test_a_wait_that_runs_out_ends_with_4_and_the_request_goes_on(
+    installation: Installation, here: Call, file: MakeFile
+) -> None:
+    path = file("never.txt", "company-0000001.example\n")
+    here("pause", "--reason", "a test")
+    try:
+        done = here("enqueue", path, "--fields", "news", "--wait", "--timeout", "0.2", "--json")
+    finally:
+        here("resume")
+    assert done.code == 4
+    assert "was not finished after 0.2 seconds: 0 of 1 identifiers are settled" in done.err
+    assert (done.json["total"], done.json["finished"]) == (1, False)
+    again = here("enqueue", path, "--fields", "news", "--wait", "--timeout", "60", "--json")
+    assert (again.code, again.json["fulfilled"]) == (0, 1)
+    assert json.loads(here("results", done.json["request_id"]).out)["outcome"] == "fulfilled"
+
+
+def test_a_repeated_idempotency_key_returns_the_first_request(here: Call, file: MakeFile) -> None:
+    arguments = ("--idempotency-key", "cli-1", "--metadata", '{"for": "crm"}', "--json")
+    first = here("enqueue", file("a.txt", "ikea.com\n"), *arguments).json
+    second = here("enqueue", file("a.txt", "ikea.com\n"), *arguments).json
+    assert (first["created"], second["created"]) == (True, False)
+    assert first["request_id"] == second["request_id"]
+    assert here("requests", first["request_id"], "--json").json["metadata"] == {"for": "crm"}
+    other = here("enqueue", file("b.txt", "nasa.gov\n"), *arguments)
+    assert other.code == 1
+    assert f"belongs to request {first['request_id']}" in other.error
+
+
+def test_bad_identifiers_can_be_left_out_and_are_told_with_their_lines(
+    here: Call, file: MakeFile
+) -> None:
+    path = file("some.txt", "stripe.com\n\nnot a domain\nnasa.gov\n")
+    done = here("enqueue", path, "--skip-invalid", "--json").json
+    assert done["total"] == 2
+    assert done["invalid"] == [
+        {"position": 1, "value": "not a domain", "reason": "is not a domain", "line": 3}
+    ]
+    told = here("enqueue", path, "--skip-invalid")
+    assert told.err == "left out: line 3: 'not a domain' is not a domain\n"
+
+
+def test_an_unsupported_field_fails_with_the_vendors_list_of_fields(
+    here: Call, file: MakeFile
+) -> None:
+    path = file("a.txt", "stripe.com\nnasa.gov\n")
+    done = here("enqueue", path, "--fields", "headcount.total, nonsense.path", "--wait", "--json")
+    assert (done.code, done.json["failed"]) == (0, 2)
+    for line in here("results", done.json["request_id"]).out.splitlines():
+        result = json.loads(line)
+        assert result["outcome"] == "failed"
+        assert "does not support the field(s) nonsense.path; available: " in result["reason"]
+        assert "headcount.total" in result["reason"]
+
+
+def test_waiting_survives_a_connection_that_breaks(installation: Installation, here: Call) -> None:
+    here("pause", "--reason", "a test")
+    arguments = ("enqueue", "-", "--fields", "taxonomy", "--wait", "--json")
+    with _begun(installation, *arguments) as process:
+        assert process.stdin is not None
+        process.stdin.write("stripe.com\n")
+        process.stdin.close()
+        process.stdin = None
+        _cut_off(installation, process.pid, "%FROM request r JOIN lane%")
+        here("resume")
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert json.loads(out)["fulfilled"] == 1
+
+
+def test_a_connection_that_breaks_in_the_middle_ends_with_3_and_one_line(
+    installation: Installation,
+) -> None:
+    before = installation.count("request")
+    with _begun(installation, "enqueue", "-", "--json") as process:
+        assert process.stdin is not None
+        process.stdin.write("stripe.com\n")
+        process.stdin.flush()
+        _cut_off(installation, process.pid, "COPY%")
+        out, err = process.communicate("nasa.gov\n", timeout=60)
+    assert (process.returncode, out) == (3, "")
+    [line] = err.splitlines()
+    assert line.startswith("enrichd: Postgres broke off: ")
+    assert installation.count("request") == before
+
+
+@contextmanager
+def _begun(installation: Installation, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that reads from us; killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [ENRICHD, *arguments],
+        env=environment(ENRICHD_DATA_DIR=str(installation.data_dir)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _cut_off(installation: Installation, pid: int, query: str) -> None:
+    """Wait until that process's connection runs such a statement, then end the connection."""
+    sql = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name LIKE %s AND query LIKE %s
+    """
+    with psycopg.connect(installation.connection["database_url"], autocommit=True) as connection:
+        for _ in range(600):
+            if connection.execute(sql, [f"enrichd api %:{pid}", query]).fetchone():
+                return
+            connection.execute("SELECT pg_sleep(0.05)")
+    raise AssertionError(f"no connection of process {pid} runs {query}")
+
+
+def test_a_file_of_many_pages_keeps_its_order(here: Call, tmp_path: Path) -> None:
+    identifiers = [f"company-{number:07d}.example" for number in range(5_000, 0, -1)]
+    path = tmp_path / "many.txt"
+    path.write_text("\n".join(identifiers))
+    done = here("enqueue", str(path), "--json").json
+    assert done["total"] == 5_000
+    lines = here("results", done["request_id"]).out.splitlines()
+    assert [json.loads(line)["identifier"] for line in lines] == identifiers
+    here("cancel", done["request_id"])

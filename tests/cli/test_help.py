@@ -1,0 +1,49 @@
+"""What `--help` tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Call
+
+COMMANDS = [
+    "demo", "up", "worker", "beat", "web", "enqueue", "results", "status", "requests", "jobs",
+    "slots", "cancel", "pause", "resume", "db upgrade", "db current", "db downgrade",
+]  # fmt: skip
+
+
+def test_the_program_explains_its_exit_codes_and_names_every_command(call: Call) -> None:
+    done = call("--help")
+    assert done.code == 0
+    assert "Exit codes:\n    0    done" in done.out
+    assert "\n    3    Postgres or Redis cannot be reached" in done.out
+    named = {line.split()[0] for line in done.out.splitlines() if line.startswith("  ")}
+    assert {command.split()[0] for command in COMMANDS} | {"sandbox"} <= named
+    assert "..." not in done.out.replace("COMMAND [ARGS]...", "")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example_and_prints_json_for_programs(
+    call: Call, command: str
+) -> None:
+    done = call(*command.split(), "--help")
+    assert done.code == 0
+    assert f"Examples:\n    enrichd {command}" in done.out
+    assert "--json" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["enqueue"], "Missing argument 'FILE'"),
+        (["enqueue", "-", "--format", "xml"], "'xml' is not one of 'lines', 'csv', 'jsonl'"),
+        (["requests", "--limit", "0"], "Invalid value for '--limit'"),
+        (["results"], "Missing argument 'REQUEST_ID'"),
+    ],
+)
+def test_wrong_usage_is_named_and_ends_with_2(call: Call, arguments: list[str], error: str) -> None:
+    done = call(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert error in done.err.splitlines()[-1]
