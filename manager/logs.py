@@ -21,6 +21,7 @@ def configure(settings: Settings, process: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
     for chatty in (
+        "alembic",  # it would speak at every look
         "httpx",
         "httpcore",
         "celery.app.trace",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -157,7 +156,6 @@ def web(
 
     settings = settings_for(data_dir, web_host=host, web_port=port)
     configure(settings, "web")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it would speak at every look
     _Stop()  # uvicorn sends itself the signal again when it has shut down
     with _listen(settings.web_host, settings.web_port) as listening:
         if as_json:

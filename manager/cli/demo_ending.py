@@ -91,7 +91,7 @@ class Conclusion:
         print_line(f"  {enrichd} up --embedded --sandbox {at}")
         print_line("and in another:")
         print_line(f"  {enrichd} status {at}")
-        print_line(f"  echo wikipedia.org | {enrichd} enqueue - --wait {at}")
+        print_line(f"  echo company-0500000.example | {enrichd} enqueue - --wait {at}")
         print_line(f"  {enrichd} results {first.id} --format csv {at}")
 
 
