@@ -18,6 +18,7 @@ class Proxy:
         self._flowing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._cut = False
+        self.attempts = 0  # connections that were asked for
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.port = 0
 
@@ -71,6 +72,7 @@ class Proxy:
         self._loop.run_forever()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.attempts += 1
         task = self._loop.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
