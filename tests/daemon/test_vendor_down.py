@@ -14,8 +14,8 @@ from tests.chaos.world import World
 pytestmark = [pytest.mark.daemon, pytest.mark.timeout(180)]
 BACKOFF_MAX = 4.0
 WINDOW = 8.0
-# Five submissions to resolve, one job packed ahead, and the comparison every 3 seconds. Each waits at
-# least half of the longest wait; a loop without waits would make hundreds of calls.
+# Five submissions to resolve, one job packed ahead, and the comparison every 3 seconds. Each
+# waits at least half of the longest wait; a loop without waits would make hundreds of calls.
 QUIET = 6 * WINDOW / (BACKOFF_MAX / 2) + WINDOW / 3 + 6
 
 
