@@ -22,7 +22,6 @@ from psycopg import Connection
 
 from manager.backoff import backoff
 from manager.context import Context, Wake
-from manager.errors import EnrichdError
 from manager.identifiers import normalise
 from manager.ledger.connect import execute, first, one, rows
 from manager.ledger.sql import Statements
@@ -63,7 +62,7 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
         try:
             candidates = _candidates(context, connection, job)
             verdicts = [_judge(context, connection, job, candidate) for candidate in candidates]
-        except (errors.VendorError, errors.DownloadError) as error:
+        except errors.VendorError as error:
             return _cannot_look(context, connection, job, error)
         if Verdict.OURS in verdicts:
             return _adopt(connection, job, candidates[verdicts.index(Verdict.OURS)])
@@ -99,14 +98,19 @@ def _judge(
         return Verdict.OPEN
     if candidate.status != "completed" or candidate.result_count == 0:
         return Verdict.EMPTY
-    keys = {_key(job.identifier_type, line) for line in _sample(context, job, candidate)} - {None}
-    if not keys:
+    try:
+        lines = _sample(context, job, candidate)
+    except (errors.UnknownJob, errors.DownloadError) as error:  # another one may still be ours
+        log.warning("job %s: the results of %s are not read: %s", job.id, candidate.batch_id, error)
         return Verdict.OPEN
-    parameters = {"job_id": job.id, "keys": list(keys)}
-    found: int = one(connection, SQL.keys, parameters).count
+    identifiers = set(map(_identifier, lines)) - {None}
+    if not identifiers:
+        return Verdict.OPEN
+    keys = {_key(job.identifier_type, identifier) for identifier in identifiers} - {None}
+    found: int = one(connection, SQL.keys, {"job_id": job.id, "keys": list(keys)}).count
     # A stray line in our own file must not disown it, a company that a stranger asked for, too,
     # must not adopt his.
-    return Verdict.OURS if found > len(keys) / 2 else Verdict.NOT_OURS
+    return Verdict.OURS if found > len(identifiers) / 2 else Verdict.NOT_OURS
 
 
 def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
@@ -128,10 +132,18 @@ def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
     return lines
 
 
-def _key(identifier_type: Any, line: bytes) -> str | None:
+def _identifier(line: bytes) -> str | None:
     try:
-        return normalise(identifier_type, decode(line).original_identifier).key
-    except (ValueError, BadEnvelope):
+        return decode(line).original_identifier
+    except BadEnvelope:
+        return None
+
+
+def _key(identifier_type: Any, identifier: str | None) -> str | None:
+    """Its key; None when it is of another identifier type."""
+    try:
+        return normalise(identifier_type, identifier).key
+    except ValueError:
         return None
 
 
@@ -182,7 +194,7 @@ def _look_again(connection: Connection[Any], job: Any, wait: float, why: str) ->
 
 
 def _cannot_look(
-    context: Context, connection: Connection[Any], job: Any, error: EnrichdError
+    context: Context, connection: Connection[Any], job: Any, error: errors.VendorError
 ) -> list[Wake]:
     wait = max(
         timedelta(seconds=getattr(error, "wait", 0.0)), backoff(context.settings, job.failures)

@@ -124,10 +124,10 @@ class Daemon:
         assert self.job(job_id).state == "completed"
         return job_id
 
-    def unresolved(self, count: int, fault: str, **arguments: Any) -> UUID:
+    def unresolved(self, count: int, fault: str, *, first: int = 0, **arguments: Any) -> UUID:
         """A job whose submission ended without an answer."""
         self.sandbox.fault("submit", fault, **arguments)
-        job_id = self.packed(count)
+        job_id = self.packed(count, first=first)
         submit(self.context, job_id)
         assert self.job(job_id).state == "submitting"
         return job_id
