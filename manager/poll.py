@@ -43,7 +43,7 @@ def poll(context: Context) -> list[Wake]:
             try:
                 if silent and job.batch_id not in listed:
                     raise silent
-                answer = listed.get(job.batch_id) or context.vendor.status(job.batch_id)
+                answer = _ask(context, job, listed)
             except errors.VendorError as error:
                 if error.status is None:  # it does not answer: the others need not try, too
                     silent = error
@@ -67,6 +67,14 @@ def _list(context: Context, due: list[Any]) -> dict[str, VendorJob]:
     except errors.VendorError as error:
         log.warning("the vendor's list of jobs could not be read: %s", error)
     return found
+
+
+def _ask(context: Context, job: Any, listed: dict[str, VendorJob]) -> VendorJob:
+    """How the job is. The list does not tell why one has failed."""
+    answer = listed.get(job.batch_id)
+    if answer and (answer.status != "failed" or answer.error_message):
+        return answer
+    return context.vendor.status(job.batch_id)
 
 
 def _answered(
@@ -118,7 +126,8 @@ def _unanswered(
     context: Context, connection: Connection[Any], job: Any, error: errors.VendorError
 ) -> list[Wake]:
     """The job may well go on; it is asked about again later."""
-    if isinstance(error, errors.UnknownJob) and job.failures + 1 >= UNKNOWN_LIMIT:
+    unknown = isinstance(error, errors.UnknownJob)
+    if unknown and job.looks + 1 >= UNKNOWN_LIMIT:
         why = f"the vendor does not know the job {job.batch_id} any more"
         if fail_job(connection, context.settings, job.id, why, again=False):
             _release(context, job)
@@ -132,7 +141,13 @@ def _unanswered(
         if limited
         else backoff(context.settings, job.failures)
     )
-    parameters = {"job_id": job.id, "error": str(error), "wait": wait, "failed": not limited}
+    parameters = {
+        "job_id": job.id,
+        "error": str(error),
+        "wait": wait,
+        "failed": not limited,
+        "unknown": unknown,
+    }
     execute(connection, SQL.unanswered, parameters)
     return []
 

@@ -54,7 +54,8 @@ def retry(connection: Connection[Any], settings: Settings, job_id: UUID, reason:
     }
     execute(connection, SQL.fail_exhausted, parameters)
     settle(connection, job_id)
-    execute(connection, SQL.retry, parameters)
+    waiting = [row.id for row in rows(connection, SQL.retry, parameters)]
+    execute(connection, SQL.cancel_unwanted, {"ids": waiting})
 
 
 def fail_job(

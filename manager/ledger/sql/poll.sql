@@ -7,12 +7,13 @@ FROM (
     FOR UPDATE SKIP LOCKED
 ) due
 WHERE job.id = due.id
-RETURNING job.id, job.account_id, job.batch_id, job.state, job.lane_id, job.identifier_count, job.failures, job.slot,
-          job.attempts, extract(epoch FROM clock_timestamp() - job.accepted_at)::float AS age
+RETURNING job.id, job.account_id, job.batch_id, job.state, job.lane_id, job.identifier_count, job.failures, job.looks,
+          job.slot, job.attempts, extract(epoch FROM clock_timestamp() - job.accepted_at)::float AS age
 
 -- name: again: Still at work; ask again later.
 UPDATE job SET
-    state = %(state)s, why = CASE WHEN state = %(state)s THEN why ELSE %(why)s END, failures = 0, error = NULL,
+    state = %(state)s, why = CASE WHEN state = %(state)s THEN why ELSE %(why)s END,
+    failures = 0, looks = 0, error = NULL,
     processing_at = CASE WHEN %(state)s = 'processing' THEN coalesce(processing_at, clock_timestamp()) END,
     result_count = %(result_count)s, entities_fulfilled = %(entities_fulfilled)s,
     due_at = clock_timestamp() + %(wait)s::interval
@@ -27,9 +28,12 @@ UPDATE job SET
 WHERE id = %(job_id)s AND state IN ('pending', 'processing')
 RETURNING id
 
--- name: unanswered: The question could not be answered; the job may well go on.
+-- name: unanswered: The question could not be answered; the job may well go on. `looks` counts how often
+-- in a row the vendor did not know the job.
 UPDATE job SET
-    failures = failures + %(failed)s::integer, error = %(error)s, due_at = clock_timestamp() + %(wait)s::interval
+    failures = failures + %(failed)s::integer, error = %(error)s,
+    looks = CASE WHEN %(unknown)s THEN looks + 1 ELSE 0 END,
+    due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state IN ('pending', 'processing')
 
 -- name: poll_now: A hint, for example a webhook: ask at once.

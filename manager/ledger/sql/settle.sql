@@ -61,6 +61,13 @@ UPDATE enrichment SET
     due_at = clock_timestamp() + %(wait)s::interval,
     rank = clock_timestamp() + %(wait)s::interval - priority * %(priority_step)s::interval
 WHERE job_id = %(job_id)s
+RETURNING id
+
+-- name: cancel_unwanted: What no request wants any more is not bought again.
+UPDATE enrichment e SET state = 'cancelled', settled_at = now(), reason = 'no request wants it any more'
+WHERE e.id = ANY(%(ids)s) AND e.state = 'pending'
+  AND NOT EXISTS (SELECT FROM request_item i
+                  WHERE i.enrichment_id = e.id AND i.cycle = e.cycle AND NOT i.cancelled)
 
 -- name: failed: The vendor, or its results file, failed.
 UPDATE job SET

@@ -37,7 +37,7 @@ FROM shed WHERE job.id = %(job_id)s
 -- name: accepted: The vendor has the job under this batch_id.
 UPDATE job SET
     state = 'pending', why = %(why)s, batch_id = %(batch_id)s, accepted_at = clock_timestamp(),
-    entities_requested = %(entities_requested)s, failures = 0, error = NULL,
+    entities_requested = %(entities_requested)s, failures = 0, looks = 0, error = NULL,
     due_at = clock_timestamp() + %(poll_after)s::interval
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 RETURNING id
