@@ -26,6 +26,7 @@ from manager.settings import Settings
 from manager.settle import fail, settle
 from manager.vendor import download, errors
 from manager.vendor.envelope import BadEnvelope, decode, storable
+from manager.vendor.types import VendorJob
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class ResultsFile:
     """A downloaded results file on its way into the ledger."""
 
     paths: list[Path]
+    expected: int | None
     identifier_type: str
     settings: Settings
     lines: int = 0
@@ -51,7 +53,7 @@ class ResultsFile:
     def rows(self) -> Iterator[tuple[int, str | None, int | None, str | None, str | None]]:
         """(line, key, internal_id, record, reason) of each envelope, for COPY."""
         normalise = NORMALISERS[self.identifier_type]
-        for line in self._readable():
+        for line in self.readable():
             self.lines += 1
             key = None
             try:
@@ -64,18 +66,19 @@ class ResultsFile:
             else:
                 yield self.lines, key, envelope.internal_id, record, None
 
-    def _readable(self) -> Iterator[bytes]:
+    def readable(self) -> Iterator[bytes]:
+        """The lines, as far as they can be read."""
         try:
             yield from download.lines(self.paths, self.settings)
         except errors.ResultsCorrupt as error:
             self.broken = str(error)
 
-    def doubt(self, result_count: int | None) -> str | None:
+    def doubt(self) -> str | None:
         """Why an identifier that is not in the file may have been delivered all the same."""
         if self.broken:
             return f"the results file is corrupt: {self.broken}"
-        if result_count is not None and self.lines != result_count:
-            return f"the results file has {self.lines} lines, the vendor says {result_count}"
+        if self.expected is not None and self.lines != self.expected:
+            return f"the results file has {self.lines} lines, the vendor says {self.expected}"
         return None
 
 
@@ -111,14 +114,17 @@ def merge(context: Context, job_id: UUID) -> list[Wake]:
 
 
 def _merge(context: Context, connection: Connection[Any], job: Any, directory: Path) -> None:
-    file = ResultsFile([], job.identifier_type, context.settings)
-    if job.result_count != 0:  # without results a link may point to a file never written
-        file.paths = _fetch(context, job, directory)
+    paths, expected = [], job.result_count
+    if expected != 0:  # without results a link may point to a file never written
+        answer = context.vendor.status(job.batch_id)
+        paths = _fetch(context, job, answer, directory)
+        expected = answer.result_count or expected  # the poll's answer may have been wrong
     try:
+        file = ResultsFile(paths, expected, job.identifier_type, context.settings)
         _store(context, connection, job, file, careful=False)
     except psycopg.DataError:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
-        file = ResultsFile(file.paths, job.identifier_type, context.settings)
+        file = ResultsFile(paths, expected, job.identifier_type, context.settings)
         _store(context, connection, job, file, careful=True)
 
 
@@ -126,15 +132,12 @@ def _last_try(job: Any) -> bool:
     return bool(job.bad_files + 1 >= FILE_TRIES)
 
 
-def _fetch(context: Context, job: Any, directory: Path) -> list[Path]:
+def _fetch(context: Context, job: Any, answer: VendorJob, directory: Path) -> list[Path]:
     if job.bad_files:  # what was downloaded before may be what is wrong
         shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
     return download.fetch(
-        context.vendor.status(job.batch_id),
-        directory,
-        context.settings,
-        lambda: context.vendor.status(job.batch_id),
+        answer, directory, context.settings, lambda: context.vendor.status(job.batch_id)
     )
 
 
@@ -156,7 +159,7 @@ def _store(
         with cursor(connection).copy(SQL.copy_staging) as copy:
             for row in file.rows():
                 copy.write_row(row)
-        doubt = file.doubt(job.result_count)
+        doubt = file.doubt()
         if doubt and not _last_try(job):
             raise errors.ResultsCorrupt(doubt)
         if careful:
@@ -181,8 +184,7 @@ def _keep_strays(
     if not strays:
         return 0
     with cursor(connection).copy(SQL.copy_strays) as copy:
-        again = ResultsFile(file.paths, file.identifier_type, file.settings)
-        for number, line in enumerate(again._readable(), start=1):
+        for number, line in enumerate(file.readable(), start=1):
             if number in strays:
                 copy.write_row((job.id, number, strays[number], line[:MAX_STRAY_BYTES]))
     return len(strays)

@@ -101,21 +101,22 @@ class Daemon:
         strangers = [f"stranger-{first + number}.example" for number in range(unknown)]
         return self.manager.enqueue("domains", domains(count, first) + strangers, **arguments)
 
-    def packed(self, count: int, **arguments: Any) -> UUID:
-        """A job of such a request, packed."""
-        self.enqueue(count, **arguments)
+    def packed(self, count: int = 0, **arguments: Any) -> UUID:
+        """A job of such a request, packed; without a count, of what waits."""
+        if count:
+            self.enqueue(count, **arguments)
         [wake] = pack(self.context)
         assert wake.job_id
         return wake.job_id
 
-    def accepted(self, count: int, **arguments: Any) -> UUID:
+    def accepted(self, count: int = 0, **arguments: Any) -> UUID:
         """A job that the vendor has."""
         job_id = self.packed(count, **arguments)
         submit(self.context, job_id)
         assert self.job(job_id).state == "pending"
         return job_id
 
-    def completed(self, count: int, **arguments: Any) -> UUID:
+    def completed(self, count: int = 0, **arguments: Any) -> UUID:
         """A job whose results wait to be merged."""
         job_id = self.accepted(count, **arguments)
         self.sandbox.advance(LONG)

@@ -28,8 +28,9 @@ SELECT count(*) AS count FROM (
     SELECT FROM enrichment WHERE job_id = %(job_id)s ORDER BY key FOR UPDATE
 ) locked
 
--- name: insert_results: One end for each enrichment of the job: the first envelope that names it, or
--- not found; failed, for `doubt`, where the file leaves it open whether the vendor delivered it.
+-- name: insert_results: One end for each enrichment of the job: the first envelope that names it and
+-- can be stored, or not found; failed, where there is only one that cannot be stored, or, for `doubt`,
+-- where the file leaves it open whether the vendor delivered it.
 INSERT INTO result (enrichment_id, cycle, outcome, internal_id, record, reason, job_id)
 SELECT e.id, e.cycle,
        CASE WHEN a.record IS NOT NULL THEN 'fulfilled'
@@ -39,7 +40,7 @@ SELECT e.id, e.cycle,
        CASE WHEN a.record IS NULL THEN coalesce(a.reason, %(doubt)s::text) END,
        %(job_id)s
 FROM enrichment e LEFT JOIN (
-    SELECT DISTINCT ON (key) * FROM enrichd_merge WHERE key IS NOT NULL ORDER BY key, line
+    SELECT DISTINCT ON (key) * FROM enrichd_merge WHERE key IS NOT NULL ORDER BY key, record IS NULL, line
 ) a USING (key)
 WHERE e.job_id = %(job_id)s
 
@@ -48,7 +49,7 @@ SELECT m.line, coalesce(
            m.reason,
            CASE WHEN e.id IS NULL THEN 'the job did not ask for it' END,
            'a second envelope for the same identifier') AS reason
-FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY line) AS nth FROM enrichd_merge) AS m
+FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY record IS NULL, line) AS nth FROM enrichd_merge) AS m
 LEFT JOIN enrichment e ON e.job_id = %(job_id)s AND e.key = m.key
 WHERE e.id IS NULL OR m.nth > 1 OR m.record IS NULL
 ORDER BY m.line

@@ -1,0 +1,327 @@
+"""Merge: a results file that is not what it should be harms nothing but what is wrong in it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from manager import Request
+from manager import merge as merging
+from manager.merge import FILE_TRIES, merge
+from tests.manager.daemon import MISCOUNTED, Daemon, domains
+
+pytestmark = pytest.mark.integration
+
+
+def merge_at_last(daemon: Daemon, job_id: UUID) -> int:
+    """Merge until the job has ended; how many tries it took."""
+    for tries in range(1, 2 * FILE_TRIES):
+        daemon.hasten()
+        merge(daemon.context, job_id)
+        if daemon.job(job_id).ended_at:
+            return tries
+    raise AssertionError(daemon.job(job_id))
+
+
+def outcomes(daemon: Daemon, request: Request) -> list[str]:
+    assert daemon.rows(MISCOUNTED) == []
+    return [str(result.outcome) for result in request.results()]
+
+
+def reasons(request: Request) -> list[str]:
+    return [result.reason for result in request.results() if result.reason]
+
+
+def strays(daemon: Daemon, job_id: UUID) -> list[Any]:
+    sql = "SELECT line, reason, envelope FROM stray WHERE job_id = %(id)s ORDER BY line"
+    return daemon.rows(sql, id=job_id)
+
+
+def envelope(domain: str, data: bytes = b"{}", internal_id: int = 1) -> bytes:
+    head = json.dumps({"original_identifier": domain, "internal_id": internal_id})[:-1]
+    return head.encode() + b', "data": ' + data + b"}"
+
+
+# In one transfer only
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "truncate",
+        "corrupt",
+        "wrong_count",
+        "duplicate_envelope",
+        "foreign_envelope",
+        "bad_line",
+    ],
+)
+def test_a_file_that_was_spoilt_on_its_way_is_fetched_again(daemon: Daemon, fault: str) -> None:
+    request = daemon.enqueue(4, unknown=1)
+    job_id = daemon.completed()
+    daemon.sandbox.fault("download", fault)
+    merge(daemon.context, job_id)
+    job = daemon.job(job_id)
+    assert (job.state, job.bad_files) == ("completed", 1)
+    assert "corrupt" in job.error or "cut off" in job.error or "the vendor says 4" in job.error
+    assert outcomes(daemon, request) == ["None"] * 5, "readers see nothing of it"
+    assert merge_at_last(daemon, job_id) == 1
+    assert outcomes(daemon, request) == ["fulfilled"] * 4 + ["not_found"]
+    assert strays(daemon, job_id) == []
+    assert daemon.sandbox.record()["calls"]["download"] == {"200": 2}, "the whole, not the rest"
+
+
+# For good
+
+
+@pytest.mark.parametrize(
+    ("fault", "ends"), [("truncate", {"fulfilled", "failed"}), ("corrupt", {"failed"})]
+)
+def test_what_can_be_read_of_a_broken_file_is_kept_and_the_rest_fails(
+    daemon: Daemon, fault: str, ends: set[str]
+) -> None:
+    request = daemon.enqueue(200)
+    job_id = daemon.completed()
+    daemon.sandbox.fault("download", fault, times=None)
+    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert set(outcomes(daemon, request)) == ends
+    assert all(reason.startswith("the results file is corrupt: ") for reason in reasons(request))
+    assert "corrupt" in daemon.job(job_id).why
+    assert daemon.calls("submit") == 1, "it was paid for; only its owner may buy it again"
+
+
+def test_what_is_no_file_of_results_fails_with_the_reason(daemon: Daemon) -> None:
+    request = daemon.enqueue(2)
+    job_id = daemon.completed()
+    daemon.replace(job_id, lambda _: b"<html>not here</html>")
+    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert outcomes(daemon, request) == ["failed"] * 2
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b""), gzip.compress(b"\n\n")])
+def test_an_empty_file_is_not_taken_for_one_that_found_nothing(
+    daemon: Daemon, content: bytes
+) -> None:
+    request = daemon.enqueue(2)
+    job_id = daemon.completed()
+    daemon.replace(job_id, lambda _: content)
+    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert set(reasons(request)) == {"the results file has 0 lines, the vendor says 2"}
+
+
+def test_a_line_too_few_leaves_open_what_was_delivered(daemon: Daemon) -> None:
+    request = daemon.enqueue(3, unknown=1)
+    job_id = daemon.completed()
+    daemon.rewrite(job_id, lambda lines: [line for line in lines if b"0000002" not in line])
+    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert outcomes(daemon, request) == ["fulfilled", "fulfilled", "failed", "failed"]
+    assert set(reasons(request)) == {"the results file has 2 lines, the vendor says 3"}
+
+
+def test_a_count_that_is_too_high_leaves_open_what_was_delivered(daemon: Daemon) -> None:
+    daemon.sandbox.fault("status", "wrong_count", times=None)
+    request = daemon.enqueue(2, unknown=1)
+    assert merge_at_last(daemon, daemon.completed()) == FILE_TRIES
+    assert outcomes(daemon, request) == ["fulfilled", "fulfilled", "failed"]
+    assert reasons(request) == ["the results file has 2 lines, the vendor says 3"]
+
+
+def test_a_count_that_was_wrong_once_does_no_harm(daemon: Daemon) -> None:
+    daemon.sandbox.fault("status", "wrong_count")
+    request = daemon.enqueue(2, unknown=1)
+    job_id = daemon.completed()
+    assert daemon.job(job_id).result_count == 3
+    assert merge_at_last(daemon, job_id) == 1
+    assert outcomes(daemon, request) == ["fulfilled", "fulfilled", "not_found"]
+
+
+# Lines that do not belong there
+
+
+def test_a_second_envelope_for_an_identifier_is_kept_for_the_operator(daemon: Daemon) -> None:
+    request = daemon.enqueue(2)
+    job_id = daemon.completed()
+    first, second = (envelope(domains(1)[0], b'{"n": %d}' % number) for number in (1, 2))
+    daemon.rewrite(job_id, lambda _: [first, second])
+    merge(daemon.context, job_id)
+    assert next(request.results()).record == {"n": 1}
+    reason = "a second envelope for the same identifier"
+    assert strays(daemon, job_id) == [(2, reason, second)]
+    assert daemon.job(job_id).why == "2 results, 1 stray"
+
+
+def test_a_first_envelope_that_cannot_be_stored_gives_way_to_a_second_that_can(
+    daemon: Daemon,
+) -> None:
+    request = daemon.enqueue(1, unknown=1)
+    job_id = daemon.completed()
+    bad = envelope(domains(1)[0], b'{"n": 1e999999}')
+    daemon.rewrite(job_id, lambda lines: [bad, envelope(domains(1)[0], b'{"n": 2}')])
+    daemon.sandbox.fault("status", "wrong_count", times=None)  # two lines, so it says
+    merge(daemon.context, job_id)
+    assert outcomes(daemon, request) == ["fulfilled", "not_found"]
+    assert next(request.results()).record == {"n": 2}
+    assert [(line, data) for line, _, data in strays(daemon, job_id)] == [(1, bad)]
+
+
+def test_an_envelope_that_nobody_asked_for_is_kept_for_the_operator(daemon: Daemon) -> None:
+    daemon.sandbox.fault("submit", "foreign_envelope")
+    request = daemon.enqueue(2, unknown=1)
+    job_id = daemon.completed()
+    merge(daemon.context, job_id)
+    assert outcomes(daemon, request) == ["fulfilled", "fulfilled", "not_found"]
+    [(_, reason, content)] = strays(daemon, job_id)
+    assert reason == "the job did not ask for it"
+    assert json.loads(content)["original_identifier"] == "company-9999999.example"
+
+
+def test_an_unreadable_line_leaves_open_whose_it_was(daemon: Daemon) -> None:
+    daemon.sandbox.fault("submit", "bad_line")
+    request = daemon.enqueue(2, unknown=1)
+    job_id = daemon.completed()
+    merge(daemon.context, job_id)
+    assert outcomes(daemon, request) == ["fulfilled", "fulfilled", "failed"]
+    assert reasons(request) == ["1 lines of the results file cannot be read"]
+    [(_, reason, content)] = strays(daemon, job_id)
+    assert reason.startswith("the envelope cannot be read: ")
+    assert content == b'{"original_identifier": "cut in the mid'
+
+
+def test_what_is_kept_for_the_operator_is_bounded(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MAX_STRAYS", 2)
+    monkeypatch.setattr(merging, "MAX_STRAY_BYTES", 100)
+    daemon.enqueue(5)
+    job_id = daemon.completed()
+    daemon.rewrite(job_id, lambda lines: [b"x" * 1_000 for _ in lines])
+    merge(daemon.context, job_id)
+    assert [(line, content) for line, _, content in strays(daemon, job_id)] == [
+        (1, b"x" * 100),
+        (2, b"x" * 100),
+    ]
+
+
+# Records that are hostile, or nearly so
+
+
+@pytest.mark.parametrize(
+    ("data", "stored"),
+    [
+        (rb'{"x": "a\u0000b"}', {"x": "a\ufffdb"}),
+        (rb'{"\u0000": "\\u0000"}', {"\ufffd": "\\u0000"}),
+        (rb'{"x": "\ud83d\ude00"}', {"x": "😀"}),
+        (b'{"x": %s}' % (b"9" * 1_000), {"x": 10**1_000 - 1}),
+        (b'{"crustdata_company_id": %d}' % 2**80, {"crustdata_company_id": 2**80}),
+        (b'{"x": ' + b"[" * 150 + b"]" * 150 + b"}", ...),
+        (b'{"x": "' + "ü\U0010ffff".encode() * 100_000 + b'"}', ...),
+    ],
+)
+def test_a_strange_record_is_stored(daemon: Daemon, data: bytes, stored: Any) -> None:
+    request = daemon.enqueue(1)
+    job_id = daemon.completed()
+    daemon.rewrite(job_id, lambda _: [envelope(domains(1)[0], data)])
+    merge(daemon.context, job_id)
+    [result] = request.results()
+    assert result.outcome == "fulfilled"
+    assert result.record == (json.loads(data) if stored is ... else stored)
+    assert result.company_id == 1, "the envelope's, where the record's is no bigint"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b'{"x": 1e200000}', id="a number beyond what Postgres holds"),
+        pytest.param(b'{"x": %s}' % (b"9" * 140_000), id="a number of 140,000 digits"),
+        pytest.param(b'{"x": ' + b"[" * 300 + b"]" * 300 + b"}", id="300 levels"),
+        pytest.param(b'{"x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", id="50,000 levels"),
+        pytest.param(rb'{"x": "half: \ud83d"}', id="half a surrogate pair"),
+        pytest.param(b'{"x": "\xff"}', id="no UTF-8"),
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b'{"x": 1', id="no end"),
+    ],
+)
+def test_a_record_that_cannot_be_stored_fails_alone(daemon: Daemon, data: bytes) -> None:
+    request = daemon.enqueue(3)
+    job_id = daemon.completed()
+    bad = envelope(domains(1)[0], data)
+    daemon.rewrite(job_id, lambda lines: [bad if b"0000000" in it else it for it in lines])
+    merge(daemon.context, job_id)
+    assert outcomes(daemon, request) == ["failed", "fulfilled", "fulfilled"]
+    [reason] = reasons(request)
+    assert "cannot be read" in reason
+    assert [content for _, _, content in strays(daemon, job_id)] == [bad[:65_536]]
+
+
+@pytest.mark.parametrize("internal_id", [2**63, -(2**63) - 1, 10**30])
+def test_an_internal_id_beyond_bigint_spoils_only_its_envelope(
+    daemon: Daemon, internal_id: int
+) -> None:
+    request = daemon.enqueue(2)
+    job_id = daemon.completed()
+    bad = envelope(domains(1)[0], internal_id=internal_id)
+    daemon.rewrite(job_id, lambda lines: [bad if b"0000000" in it else it for it in lines])
+    merge(daemon.context, job_id)
+    assert outcomes(daemon, request) == ["failed", "fulfilled"]
+
+
+@pytest.mark.parametrize("identifier", ["\0", "", "x" * 100_000, "not a domain", "\u202e"])
+def test_a_strange_identifier_is_a_stray(daemon: Daemon, identifier: str) -> None:
+    request = daemon.enqueue(2)
+    job_id = daemon.completed()
+    daemon.rewrite(job_id, lambda lines: [envelope(identifier), lines[1]])
+    merge(daemon.context, job_id)
+    assert sorted(outcomes(daemon, request)) == ["failed", "fulfilled"]
+    assert len(strays(daemon, job_id)) == 1
+
+
+def test_a_record_that_only_postgres_refuses_fails_alone(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No such record is known, so our own look at them is left out."""
+    monkeypatch.setattr(merging, "storable", bytes.decode)
+    request = daemon.enqueue(3)
+    job_id = daemon.completed()
+    bad = envelope(domains(1)[0], rb'{"x": "\u0000"}')
+    daemon.rewrite(job_id, lambda lines: [bad if b"0000000" in it else it for it in lines])
+    merge(daemon.context, job_id)
+    assert outcomes(daemon, request) == ["failed", "fulfilled", "fulfilled"]
+    assert reasons(request) == ["the record cannot be stored as jsonb"]
+    assert [content for _, _, content in strays(daemon, job_id)] == [bad]
+
+
+# Beyond the limits
+
+
+MIB = 2**20
+TOO_LARGE = {
+    "a gzip bomb": (gzip.compress(b"\n" * (64 * MIB)), "merge_max_bytes"),
+    "an endless line": (gzip.compress(b"x" * (MIB // 2)), "merge_max_line"),
+    "a large file": (b"x" * (MIB + 1), "merge_max_bytes"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_LARGE)
+def test_what_is_beyond_a_limit_ends_the_job_with_the_reason_and_not_the_worker(
+    daemon: Daemon, what: str
+) -> None:
+    content, limit = TOO_LARGE[what]
+    daemon = daemon.another(merge_max_bytes=MIB, merge_max_line=MIB // 4)
+    request = daemon.enqueue(2)
+    job_id = daemon.completed()
+    daemon.replace(job_id, lambda _: content)
+    assert merge(daemon.context, job_id) == []
+    job = daemon.job(job_id)
+    assert job.state == "failed"
+    assert job.error.startswith("the results cannot be merged: ")
+    assert limit in job.error
+    assert outcomes(daemon, request) == ["failed"] * 2
+    assert set(reasons(request)) == {job.error}
+    assert not (daemon.context.spool_dir / str(job_id)).exists()
+    daemon.enqueue(1, first=10)
+    daemon.drain()
+    assert daemon.states() == {"failed": 2, "fulfilled": 1}
