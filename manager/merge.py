@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 
 from manager.backoff import backoff
 from manager.context import Context, Wake
@@ -23,7 +24,7 @@ from manager.identifiers import NORMALISERS
 from manager.ledger.connect import cursor, execute, first, rows, transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
-from manager.settle import fail, settle
+from manager.settle import fail, limit_waiting, settle
 from manager.vendor import download, errors
 from manager.vendor.envelope import BadEnvelope, decode, storable
 from manager.vendor.types import VendorJob
@@ -94,12 +95,12 @@ def merge(context: Context, job_id: UUID) -> list[Wake]:
         try:
             _merge(context, connection, job, directory)
         except errors.ResultsTooLarge as error:
-            _end(connection, job, SETTLE.failed, f"the results cannot be merged: {error}")
+            _end(context, connection, job, SETTLE.failed, f"the results cannot be merged: {error}")
         except (errors.UnknownJob, errors.LinksExpired) as error:
             why = f"the results are gone: {error}; enqueue again to buy them again"
             if not _last_try(job):
                 return _again(context, connection, job, why, bad_file=True)
-            _end(connection, job, SETTLE.expired, why)
+            _end(context, connection, job, SETTLE.expired, why)
         except errors.ResultsCorrupt as error:
             return _again(context, connection, job, str(error), bad_file=True)
         except (
@@ -151,10 +152,7 @@ def _store(
 ) -> None:
     """The one transaction. Raises ResultsCorrupt when another try may bring a better file."""
     with transaction(connection, "merge"):
-        timeout = f"{int(context.settings.merge_lock_timeout * 1000)}ms"
-        execute(
-            connection, "SELECT set_config('lock_timeout', %(value)s, true)", {"value": timeout}
-        )
+        limit_waiting(connection, context.settings)
         execute(connection, SQL.create_staging, {})
         with cursor(connection).copy(SQL.copy_staging) as copy:
             for row in file.rows():
@@ -190,11 +188,15 @@ def _keep_strays(
     return len(strays)
 
 
-def _end(connection: Connection[Any], job: Any, sql: Any, why: str) -> None:
+def _end(context: Context, connection: Connection[Any], job: Any, sql: Any, why: str) -> None:
     """The job's results will never be merged: its enrichments fail with the reason."""
-    with transaction(connection, "end"):
-        if rows(connection, sql, {"job_id": job.id, "why": why}):
-            fail(connection, job.id, why)
+    try:
+        with transaction(connection, "end"):
+            limit_waiting(connection, context.settings)
+            if rows(connection, sql, {"job_id": job.id, "why": why}):
+                fail(connection, job.id, why)
+    except LockNotAvailable as error:
+        _again(context, connection, job, str(error))
 
 
 def _again(

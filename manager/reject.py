@@ -16,7 +16,7 @@ from manager.context import Context, Wake
 from manager.ledger.connect import execute, one, rows, transaction
 from manager.ledger.sql import Statements
 from manager.reconcile import release
-from manager.settle import fail, fail_lane
+from manager.settle import fail, fail_lane, limit_waiting
 from manager.vendor import errors
 
 if TYPE_CHECKING:
@@ -34,10 +34,14 @@ def reject(
     submission: Submission,
     error: errors.BadRequest | errors.TooLarge,
 ) -> list[Wake]:
-    """End the job as rejected and settle, or split, its enrichments."""
+    """End the job as rejected and settle, or split, its enrichments.
+
+    Raises LockNotAvailable when a caller's transaction holds them; nothing has happened then.
+    """
     job, why = submission.job, _why(submission.job, error)
     wakes: list[Wake] = []
     with transaction(connection, "reject"):
+        limit_waiting(connection, context.settings)
         parameters = submission.parameters | {"why": why, "error": why}
         if not rows(connection, SQL.reject, parameters):
             return []

@@ -5,18 +5,31 @@ Everything here runs inside the transaction of the step that ends the job.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 
 from manager.backoff import backoff
 from manager.ledger.connect import execute, rows, transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 
+log = logging.getLogger(__name__)
+
 SQL = Statements("settle")
 MERGE = Statements("merge")
+
+
+def limit_waiting(connection: Connection[Any], settings: Settings) -> None:
+    """Let the transaction wait no longer than `merge_lock_timeout` for what a caller's holds.
+
+    It raises LockNotAvailable then, and is tried again later; callers may take their time.
+    """
+    timeout = f"{int(settings.merge_lock_timeout * 1000)}ms"
+    execute(connection, "SELECT set_config('lock_timeout', %(value)s, true)", {"value": timeout})
 
 
 def settle(connection: Connection[Any], job_id: UUID) -> None:
@@ -61,17 +74,23 @@ def retry(connection: Connection[Any], settings: Settings, job_id: UUID, reason:
 def fail_job(
     connection: Connection[Any], settings: Settings, job_id: UUID, why: str, *, again: bool
 ) -> bool:
-    """End the job as failed, with its enrichments; False when another hand has ended it.
+    """End the job as failed, with its enrichments; False when another hand has ended it, or when
+    a caller's transaction keeps it from being ended now.
 
     again: whether its enrichments may be tried in another job.
     """
-    with transaction(connection, "fail"):
-        if not rows(connection, SQL.failed, {"job_id": job_id, "why": why}):
-            return False
-        if again:
-            retry(connection, settings, job_id, why)
-        else:
-            fail(connection, job_id, why)
+    try:
+        with transaction(connection, "fail"):
+            limit_waiting(connection, settings)
+            if not rows(connection, SQL.failed, {"job_id": job_id, "why": why}):
+                return False
+            if again:
+                retry(connection, settings, job_id, why)
+            else:
+                fail(connection, job_id, why)
+    except LockNotAvailable:
+        log.warning("job %s is failed later: a caller's transaction holds its enrichments", job_id)
+        return False
     return True
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import Connection
-from psycopg.errors import ForeignKeyViolation, UniqueViolation
+from psycopg.errors import ForeignKeyViolation, LockNotAvailable, UniqueViolation
 
 from manager.backoff import backoff
 from manager.context import Account, Context, Wake
@@ -155,7 +155,10 @@ def _refused(
             write_down(context, connection, SQL.pause, pause)
             return _put_back(context, connection, submission, timedelta(0), why)
         case errors.BadRequest() | errors.TooLarge():
-            return reject(context, connection, submission, error)
+            try:
+                return reject(context, connection, submission, error)
+            except LockNotAvailable:
+                return _put_back(context, connection, submission, wait, why, failed=True)
         case errors.NotSent() | errors.Refused():
             return _put_back(context, connection, submission, wait, why, failed=True)
         case _:

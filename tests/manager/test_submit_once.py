@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from manager.context import Wake
 from manager.faultpoint import FaultPointError
 from manager.pack import pack
 from manager.submit import submit
-from tests.manager.daemon import Daemon, armed
+from tests.manager.daemon import Daemon, armed, domains, until
 
 pytestmark = pytest.mark.integration
 
@@ -35,14 +35,6 @@ def under_way(daemon: Daemon, job_id: UUID) -> Iterator[threading.Thread]:
     finally:
         daemon.sandbox.advance(1)
         thread.join()
-
-
-def until(condition: Callable[[], Any], timeout: float = 20) -> None:
-    """Wait for something that another thread does."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 UNCLEAR: dict[str, tuple[str, dict[str, Any], bool]] = {
@@ -96,6 +88,19 @@ def test_while_one_is_unresolved_another_of_its_size_is_sent_one_smaller(daemon:
     assert wake.job_id
     assert daemon.job(wake.job_id).identifier_count == 1
     assert daemon.job(unresolved).state == "submitting"
+
+
+def test_what_a_callers_open_transaction_holds_is_not_left_out(daemon: Daemon) -> None:
+    daemon.unresolved(3, "reset_after")
+    other = daemon.packed(3, first=100)
+    with psycopg.connect(daemon.context.settings.postgres) as caller:
+        daemon.manager.enqueue("domains", domains(3, first=100), connection=caller)
+        submit(daemon.context, other)  # and does not wait for the caller
+        assert daemon.job(other).identifier_count == 3
+        caller.rollback()
+    daemon.hasten()
+    submit(daemon.context, other)
+    assert daemon.job(other).identifier_count == 2
 
 
 def test_while_one_of_one_is_unresolved_another_of_one_waits(daemon: Daemon) -> None:

@@ -27,6 +27,7 @@ WITH stuck AS (
 ), last AS (
     SELECT e.id FROM enrichment e JOIN stuck ON e.job_id = stuck.id
     ORDER BY e.rank DESC, e.id LIMIT 1
+    FOR UPDATE OF e SKIP LOCKED
 ), shed AS (
     UPDATE enrichment SET state = 'pending', job_id = NULL FROM last WHERE enrichment.id = last.id
     RETURNING 1
