@@ -161,10 +161,12 @@ class Daemon:
         """Run these steps and those that they wake, but for sweeps."""
         waiting = deque(wakes)
         while waiting:
-            wake = waiting.popleft()
-            arguments = [wake.job_id] if wake.job_id else []
-            woken = STEPS[wake.step](self.context, *arguments)
+            woken = self.only(waiting.popleft())
             waiting.extend(it for it in woken if it.step != "sweep")
+
+    def only(self, wake: Wake) -> list[Wake]:
+        """Run this step alone."""
+        return STEPS[wake.step](self.context, *([wake.job_id] if wake.job_id else []))
 
     def step(self) -> None:
         """One sweep and all that it finds; then a good while passes."""
@@ -294,6 +296,20 @@ def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port
+
+
+@contextmanager
+def under_way(daemon: Daemon, job_id: UUID) -> Iterator[threading.Thread]:
+    """The job's submission, with the vendor's answer held back until the clock moves."""
+    daemon.sandbox.fault("submit", "delay", seconds=1)
+    thread = threading.Thread(target=submit, args=(daemon.context, job_id))
+    thread.start()
+    try:
+        until(lambda: not daemon.sandbox.faults())
+        yield thread
+    finally:
+        daemon.sandbox.advance(1)
+        thread.join()
 
 
 def until(condition: Callable[[], Any], timeout: float = 20) -> None:

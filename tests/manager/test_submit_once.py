@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,25 +13,11 @@ from manager.context import Wake
 from manager.faultpoint import FaultPointError
 from manager.pack import pack
 from manager.submit import submit
-from tests.manager.daemon import Daemon, armed, domains, until
+from tests.manager.daemon import Daemon, armed, domains, under_way
 
 pytestmark = pytest.mark.integration
 
 WRITING = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'enrichd test %%'"
-
-
-@contextmanager
-def under_way(daemon: Daemon, job_id: UUID) -> Iterator[threading.Thread]:
-    """The job's submission, with the vendor's answer held back until the clock moves."""
-    daemon.sandbox.fault("submit", "delay", seconds=1)
-    thread = threading.Thread(target=submit, args=(daemon.context, job_id))
-    thread.start()
-    try:
-        until(lambda: not daemon.sandbox.faults())
-        yield thread
-    finally:
-        daemon.sandbox.advance(1)
-        thread.join()
 
 
 UNCLEAR: dict[str, tuple[str, dict[str, Any], bool]] = {
