@@ -10,7 +10,8 @@ import pytest
 from manager import Settings
 from manager.context import Context
 from sandbox import Sandbox
-from tests.manager.daemon import Daemon, Webhooks
+from tests.manager.daemon import Daemon
+from tests.manager.webhooks import Webhooks
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,13 @@ The ledger's clock cannot be moved, so what waits in it is made due instead.
 from __future__ import annotations
 
 import gzip
-import queue
 import socket
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -35,6 +32,7 @@ from manager.resolve import resolve
 from manager.submit import submit
 from manager.sweep import sweep
 from sandbox import Sandbox
+from tests.manager.patience import PatientLedger, until
 
 Steps = dict[str, Callable[..., list[Wake]]]
 STEPS: Steps = {
@@ -78,6 +76,7 @@ class Daemon:
         self._ledger = psycopg.connect(
             **connection_arguments(settings, "looker"), row_factory=namedtuple_row
         )
+        self.context.ledger = PatientLedger(settings, "test", self.rows)
 
     def another(self, **changes: Any) -> Daemon:
         """One beside it, as in another process, with some settings changed."""
@@ -168,6 +167,14 @@ class Daemon:
         """Run this step alone."""
         return STEPS[wake.step](self.context, *([wake.job_id] if wake.job_id else []))
 
+    def look(self, job_id: UUID, times: int = 1) -> str:
+        """Resolve it that many times, as if the window had passed long ago; its state then."""
+        for _ in range(times):
+            self.hasten(seconds=LONG)
+            resolve(self.context, job_id)
+        state: str = self.job(job_id).state
+        return state
+
     def step(self) -> None:
         """One sweep and all that it finds; then a good while passes."""
         self.run(*sweep(self.context), Wake("reconcile"))
@@ -225,6 +232,14 @@ class Daemon:
         """Our jobs at the vendor, the oldest first."""
         return [job for job in self.sandbox.record()["jobs"] if not job["foreign"]]
 
+    def assert_bought_once(self, count: int = 3) -> None:
+        """All of so many are fulfilled, by one job that was paid once."""
+        record = self.sandbox.record()
+        assert self.states() == {"fulfilled": count}
+        assert record["duplicates"]["count"] == 0
+        assert record["billed"]["records"] == count
+        assert record["submissions_accepted"] == 1
+
     # What is done to it
 
     def rewrite(self, job_id: UUID, change: Callable[[list[bytes]], list[bytes]]) -> None:
@@ -241,39 +256,6 @@ class Daemon:
         httpx.get(link, trust_env=False).raise_for_status()  # it is made when first asked for
         file = self._results_dir / batch_id / "part-00000.jsonl.gz"
         file.write_bytes(change(file.read_bytes()))
-
-
-class Webhooks:
-    """Receives webhooks, and tells the paths they went to."""
-
-    def __init__(self) -> None:
-        paths = self._paths = queue.SimpleQueue[str]()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                paths.put(self.path)
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-
-    def next(self) -> str:
-        """The path of the next one."""
-        return self._paths.get(timeout=10)
 
 
 def domains(count: int, first: int = 0) -> list[str]:
@@ -310,11 +292,3 @@ def under_way(daemon: Daemon, job_id: UUID) -> Iterator[threading.Thread]:
     finally:
         daemon.sandbox.advance(1)
         thread.join()
-
-
-def until(condition: Callable[[], Any], timeout: float = 20) -> None:
-    """Wait for something that another thread does."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)

@@ -17,7 +17,8 @@ from manager.faultpoint import FaultPointError
 from manager.merge import merge
 from manager.poll import poll
 from manager.submit import submit
-from tests.manager.daemon import LONG, MISCOUNTED, Daemon, armed, domains, until
+from tests.manager.daemon import LONG, MISCOUNTED, Daemon, armed, domains
+from tests.manager.patience import until
 
 pytestmark = pytest.mark.integration
 

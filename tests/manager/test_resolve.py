@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
-from uuid import UUID
 
-import httpx
 import pytest
 
 from manager.context import Wake
 from manager.poll import poll
 from manager.resolve import resolve
 from manager.submit import submit
-from manager.sweep import sweep
-from manager.web.app import make_app
-from tests.manager.daemon import LONG, Daemon, Webhooks, domains
+from tests.manager.daemon import LONG, Daemon, domains
 
 pytestmark = pytest.mark.integration
-
-
-def look(daemon: Daemon, job_id: UUID, times: int = 1) -> str:
-    """Look that many times, as if the window had passed long ago; the job's state after it."""
-    for _ in range(times):
-        daemon.hasten(seconds=LONG)
-        resolve(daemon.context, job_id)
-    state: str = daemon.job(job_id).state
-    return state
 
 
 def foreign(daemon: Daemon, seconds: float = 5, **arguments: Any) -> None:
@@ -36,14 +22,6 @@ def foreign(daemon: Daemon, seconds: float = 5, **arguments: Any) -> None:
     daemon.sandbox.foreign(seconds=seconds, **arguments)
 
 
-def assert_bought_once(daemon: Daemon, count: int = 3) -> None:
-    record = daemon.sandbox.record()
-    assert daemon.states() == {"fulfilled": count}
-    assert record["duplicates"]["count"] == 0
-    assert record["billed"]["records"] == count
-    assert record["submissions_accepted"] == 1
-
-
 # It was accepted
 
 
@@ -51,7 +29,7 @@ def test_what_was_accepted_is_adopted_when_its_results_name_our_identifiers(
     daemon: Daemon,
 ) -> None:
     job_id = daemon.unresolved(3, "reset_after")
-    assert look(daemon, job_id, times=5) == "submitting"
+    assert daemon.look(job_id, times=5) == "submitting"
     assert daemon.job(job_id).why == "unresolved: 1 job(s) at the vendor may be this one"
     assert daemon.held() == {job_id}, "what may be ours holds a slot"
     daemon.sandbox.advance(LONG)
@@ -61,7 +39,7 @@ def test_what_was_accepted_is_adopted_when_its_results_name_our_identifiers(
     assert (job.state, job.batch_id, job.slot) == ("pending", sent["batch_id"], 1)
     assert job.why.startswith(f"resolved: it is {sent['batch_id']}")
     daemon.drain()
-    assert_bought_once(daemon)
+    daemon.assert_bought_once()
 
 
 def test_it_is_found_as_soon_as_the_list_shows_it(daemon: Daemon) -> None:
@@ -75,7 +53,7 @@ def test_it_is_found_as_soon_as_the_list_shows_it(daemon: Daemon) -> None:
     assert daemon.job(job_id).state == "submitting"
     daemon.sandbox.advance(LONG)
     daemon.drain()
-    assert_bought_once(daemon)
+    daemon.assert_bought_once()
 
 
 @pytest.mark.parametrize("theirs", ["active", "completed", "both"])
@@ -88,7 +66,7 @@ def test_it_is_told_from_the_jobs_of_others_by_its_content(daemon: Daemon, their
     resolve(daemon.context, job_id)
     assert daemon.job(job_id).batch_id == daemon.sent()[0]["batch_id"]
     daemon.drain()
-    assert_bought_once(daemon)
+    daemon.assert_bought_once()
 
 
 def test_another_that_shares_some_of_our_identifiers_is_not_ours(daemon: Daemon) -> None:
@@ -106,7 +84,7 @@ def test_strange_lines_in_our_own_results_do_not_disown_it(daemon: Daemon) -> No
     job_id = daemon.unresolved(3, "reset_after")
     daemon.drain()
     assert daemon.job(job_id).state == "merged"
-    assert_bought_once(daemon)
+    daemon.assert_bought_once()
 
 
 def test_jobs_of_other_kinds_and_sizes_are_not_looked_into(daemon: Daemon) -> None:
@@ -115,14 +93,14 @@ def test_jobs_of_other_kinds_and_sizes_are_not_looked_into(daemon: Daemon) -> No
     foreign(daemon, identifiers=domains(3), action="search")
     foreign(daemon, identifiers=domains(4))
     daemon.sandbox.advance(LONG)
-    assert look(daemon, job_id, times=4) == "packed"
+    assert daemon.look(job_id, times=4) == "packed"
     assert daemon.calls("download") == 0
 
 
 def test_a_job_of_the_ledger_is_not_taken_for_another(daemon: Daemon) -> None:
     accepted = daemon.accepted(3)
     job_id = daemon.unresolved(3, "reset_before", first=100)
-    assert look(daemon, job_id, times=4) == "packed"
+    assert daemon.look(job_id, times=4) == "packed"
     assert daemon.job(accepted).state == "pending"
 
 
@@ -132,7 +110,7 @@ def test_a_job_of_the_ledger_is_not_taken_for_another(daemon: Daemon) -> None:
 @pytest.mark.parametrize("fault", ["reset_before", "status"])
 def test_what_was_not_accepted_is_sent_again_after_enough_looks(daemon: Daemon, fault: str) -> None:
     job_id = daemon.unresolved(3, fault)
-    assert look(daemon, job_id, times=3) == "submitting"
+    assert daemon.look(job_id, times=3) == "submitting"
     daemon.hasten()
     assert resolve(daemon.context, job_id) == [Wake("submit", job_id)]
     job = daemon.job(job_id)
@@ -140,7 +118,7 @@ def test_what_was_not_accepted_is_sent_again_after_enough_looks(daemon: Daemon, 
     assert job.why.startswith("resolved: the vendor does not have it (4 looks in ")
     assert daemon.held() == set()
     daemon.drain()
-    assert_bought_once(daemon)
+    daemon.assert_bought_once()
     assert daemon.job(job_id).attempts == 2
 
 
@@ -153,7 +131,7 @@ def test_it_is_not_sent_again_before_the_window_has_passed_however_often_it_is_l
         resolve(daemon.context, job_id)
     assert daemon.job(job_id).looks == 8
     assert daemon.calls("submit") == 1
-    assert look(daemon, job_id) == "packed"
+    assert daemon.look(job_id) == "packed"
 
 
 def test_a_look_too_early_is_none(daemon: Daemon) -> None:
@@ -168,13 +146,13 @@ def test_the_jobs_of_others_keep_it_waiting_until_they_have_ended(daemon: Daemon
     foreign(daemon, seconds=90, identifiers=domains(3, 9_100))
     job_id = daemon.unresolved(3, "reset_before")
     for open_ones in (2, 1):
-        assert look(daemon, job_id, times=5) == "submitting"
+        assert daemon.look(job_id, times=5) == "submitting"
         why = f"unresolved: {open_ones} job(s) at the vendor may be this one"
         assert daemon.job(job_id).why == why
         daemon.sandbox.advance(LONG)
-    assert look(daemon, job_id) == "packed"
+    assert daemon.look(job_id) == "packed"
     daemon.drain()
-    assert_bought_once(daemon)
+    daemon.assert_bought_once()
 
 
 def test_results_of_another_identifier_type_are_not_ours(daemon: Daemon) -> None:
@@ -182,15 +160,15 @@ def test_results_of_another_identifier_type_are_not_ours(daemon: Daemon) -> None
     names = [f"Company {number:07}" for number in range(3)]
     foreign(daemon, identifier_type="names", identifiers=names)
     daemon.sandbox.advance(LONG)
-    assert look(daemon, job_id, times=4) == "packed"
+    assert daemon.look(job_id, times=4) == "packed"
 
 
 def test_looks_begin_anew_with_each_attempt(daemon: Daemon) -> None:
     job_id = daemon.unresolved(3, "reset_before", times=2)
-    assert look(daemon, job_id, times=4) == "packed"
+    assert daemon.look(job_id, times=4) == "packed"
     submit(daemon.context, job_id)
-    assert look(daemon, job_id, times=3) == "submitting"
-    assert look(daemon, job_id) == "packed"
+    assert daemon.look(job_id, times=3) == "submitting"
+    assert daemon.look(job_id) == "packed"
 
 
 # It ended without results
@@ -200,7 +178,7 @@ def test_what_the_vendor_failed_is_sent_again(daemon: Daemon) -> None:
     daemon.sandbox.fault("submit", "fail_job")
     job_id = daemon.unresolved(3, "reset_after")
     daemon.sandbox.advance(LONG)
-    assert look(daemon, job_id, times=4) == "packed"
+    assert daemon.look(job_id, times=4) == "packed"
     daemon.drain()
     assert daemon.states() == {"fulfilled": 3}
     assert daemon.sandbox.record()["billed"]["records"] == 3
@@ -215,110 +193,6 @@ def test_what_found_nothing_cost_nothing_and_is_sent_again_once(daemon: Daemon) 
     assert daemon.sandbox.record()["billed"]["records"] == 0
 
 
-# The list cannot be had
-
-
-@pytest.mark.parametrize(
-    ("fault", "arguments"),
-    [
-        ("status", {"status": 503}),
-        ("status", {"status": 401}),
-        ("status", {"status": 429, "headers": {"retry-after": "9"}}),
-        ("reset_before", {}),
-        ("html", {}),
-        ("garbage", {}),
-    ],
-)
-def test_a_list_that_cannot_be_read_is_no_look(
-    daemon: Daemon, fault: str, arguments: dict[str, Any]
-) -> None:
-    job_id = daemon.unresolved(3, "reset_before")
-    daemon.sandbox.fault("list", fault, times=6, **arguments)
-    assert look(daemon, job_id, times=6) == "submitting"
-    job = daemon.job(job_id)
-    assert (job.looks, job.failures) == (0, 6)
-    assert job.why.startswith("unresolved: cannot look: The vendor")
-    assert job.wait > (8 if "headers" in arguments else 0)
-    assert look(daemon, job_id, times=4) == "packed"
-
-
-@pytest.mark.parametrize("fault", ["expired", "truncate", "corrupt"])
-def test_results_that_cannot_be_read_now_are_read_later(daemon: Daemon, fault: str) -> None:
-    job_id = daemon.unresolved(3, "reset_after")
-    daemon.sandbox.advance(LONG)
-    if fault == "expired":
-        daemon.sandbox.fault("download", "status", status=403, times=2)
-    else:
-        daemon.sandbox.fault("download", fault)
-    assert look(daemon, job_id) == "submitting"
-    assert look(daemon, job_id) == "pending"
-    daemon.drain()
-    assert_bought_once(daemon)
-
-
-def test_results_of_another_that_are_gone_do_not_keep_ours_from_being_found(
-    daemon: Daemon,
-) -> None:
-    job_id = daemon.unresolved(3, "reset_after")
-    foreign(daemon)
-    daemon.sandbox.advance(LONG)
-    daemon.sandbox.fault("download", "status", status=404, times=2)  # the newest comes first
-    assert look(daemon, job_id) == "pending"
-    assert daemon.job(job_id).batch_id == daemon.sent()[0]["batch_id"]
-
-
-# A webhook came
-
-
-def deliver(daemon: Daemon, path: str) -> int:
-    """The vendor's webhook reaches our own receiver; the status of its answer."""
-
-    async def post() -> int:
-        transport = httpx.ASGITransport(make_app(daemon.context))
-        async with httpx.AsyncClient(transport=transport, base_url="http://enrichd") as client:
-            return (await client.post(path, content=b"{}")).status_code
-
-    return asyncio.run(post())
-
-
-def test_what_a_webhook_told_of_is_never_sent_again(daemon: Daemon, webhooks: Webhooks) -> None:
-    daemon = daemon.another(webhook_url=webhooks.url)
-    daemon.sandbox.set(list_lag_seconds=1_000)
-    job_id = daemon.unresolved(3, "reset_after")
-    daemon.sandbox.advance(LONG)
-    assert deliver(daemon, webhooks.next()) == 204
-    assert [wake for wake in sweep(daemon.context) if wake.job_id] == [Wake("resolve", job_id)]
-    assert look(daemon, job_id, times=8) == "submitting"
-    daemon.sandbox.advance(1_000)
-    daemon.drain()
-    assert_bought_once(daemon)
-
-
-def test_what_a_webhook_told_of_is_sent_again_if_it_brought_nothing(
-    daemon: Daemon, webhooks: Webhooks
-) -> None:
-    daemon = daemon.another(webhook_url=webhooks.url)
-    daemon.sandbox.fault("submit", "fail_job")
-    job_id = daemon.unresolved(3, "reset_after")
-    daemon.sandbox.advance(LONG)
-    assert deliver(daemon, webhooks.next()) == 204
-    assert look(daemon, job_id, times=4) == "packed"
-
-
-def test_a_webhook_of_an_earlier_attempt_says_nothing_about_this_one(
-    daemon: Daemon, webhooks: Webhooks
-) -> None:
-    daemon = daemon.another(webhook_url=webhooks.url)
-    daemon.sandbox.fault("submit", "fail_job")
-    job_id = daemon.unresolved(3, "reset_after")
-    daemon.sandbox.advance(LONG)
-    assert look(daemon, job_id, times=4) == "packed"
-    daemon.sandbox.fault("submit", "reset_before")
-    submit(daemon.context, job_id)
-    assert deliver(daemon, webhooks.next()) == 404
-    assert daemon.job(job_id).webhook_at is None
-
-
 def test_two_that_look_at_once_are_one(daemon: Daemon) -> None:
     job_id = daemon.unresolved(3, "reset_before")
     daemon.hasten()
@@ -330,5 +204,5 @@ def test_two_that_look_at_once_are_one(daemon: Daemon) -> None:
 def test_what_is_adopted_is_polled_at_once(daemon: Daemon) -> None:
     job_id = daemon.unresolved(3, "reset_after")
     daemon.sandbox.advance(LONG)
-    look(daemon, job_id)
+    daemon.look(job_id)
     assert poll(daemon.context) == [Wake("merge", job_id), Wake("sweep")]

@@ -13,7 +13,8 @@ from manager.pack import pack
 from manager.reconcile import reconcile
 from manager.semaphore import Holder
 from manager.submit import submit
-from tests.manager.daemon import Daemon, Webhooks, armed, closed_port
+from tests.manager.daemon import Daemon, armed, closed_port
+from tests.manager.webhooks import Webhooks
 
 pytestmark = pytest.mark.integration
 
