@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 SQL = Statements("merge")
 SETTLE = Statements("settle")
-# Tries at getting a results file whole before what can be read of it is taken.
+# Tries at getting a results file whole before those of its parts that are whole are taken.
 FILE_TRIES = 5
 MAX_STRAYS = 1_000
 MAX_STRAY_BYTES = 65_536
@@ -73,6 +74,18 @@ class ResultsFile:
             yield from download.lines(self.paths, self.settings)
         except errors.ResultsCorrupt as error:
             self.broken = str(error)
+
+    def drop_broken_parts(self) -> None:
+        """Read only whole parts: where bits have flipped, records may be wrong yet readable."""
+        whole = []
+        for path in self.paths:
+            try:
+                deque(download.lines([path], self.settings), maxlen=0)
+            except errors.ResultsCorrupt as error:
+                self.broken = str(error)
+            else:
+                whole.append(path)
+        self.paths = whole
 
     def doubt(self) -> str | None:
         """Why an identifier that is not in the file may have been delivered all the same."""
@@ -120,13 +133,14 @@ def _merge(context: Context, connection: Connection[Any], job: Any, directory: P
         answer = context.vendor.status(job.batch_id)
         paths = _fetch(context, job, answer, directory)
         expected = answer.result_count or expected  # the poll's answer may have been wrong
+    file = ResultsFile(paths, expected, job.identifier_type, context.settings)
+    if _last_try(job):
+        file.drop_broken_parts()
     try:
-        file = ResultsFile(paths, expected, job.identifier_type, context.settings)
-        _store(context, connection, job, file, careful=False)
+        _store(context, connection, job, replace(file), careful=False)
     except psycopg.DataError:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
-        file = ResultsFile(paths, expected, job.identifier_type, context.settings)
-        _store(context, connection, job, file, careful=True)
+        _store(context, connection, job, replace(file), careful=True)
 
 
 def _last_try(job: Any) -> bool:

@@ -250,9 +250,9 @@ class Daemon:
         )
 
     def replace(self, job_id: UUID, change: Callable[[bytes], bytes]) -> None:
-        """Put another content into the vendor's results file of a completed job."""
+        """Put another content into the first part of the vendor's results of a completed job."""
         batch_id = self.job(job_id).batch_id
-        [link] = self.context.vendor.status(batch_id).links
+        link = self.context.vendor.status(batch_id).links[0]
         httpx.get(link, trust_env=False).raise_for_status()  # it is made when first asked for
         file = self._results_dir / batch_id / "part-00000.jsonl.gz"
         file.write_bytes(change(file.read_bytes()))

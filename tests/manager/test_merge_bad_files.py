@@ -58,20 +58,41 @@ def test_a_file_that_was_spoilt_on_its_way_is_fetched_again(daemon: Daemon, faul
 # For good
 
 
-@pytest.mark.parametrize(
-    ("fault", "ends"), [("truncate", {"fulfilled", "failed"}), ("corrupt", {"failed"})]
-)
-def test_what_can_be_read_of_a_broken_file_is_kept_and_the_rest_fails(
-    daemon: Daemon, fault: str, ends: set[str]
-) -> None:
-    request = daemon.enqueue(200)
+@pytest.mark.parametrize("fault", ["truncate", "corrupt"])
+def test_a_file_that_stays_broken_fails_with_the_reason(daemon: Daemon, fault: str) -> None:
+    request = daemon.enqueue(3, unknown=1)
     job_id = daemon.completed()
     daemon.sandbox.fault("download", fault, times=None)
     assert merge_at_last(daemon, job_id) == FILE_TRIES
-    assert set(outcomes(daemon, request)) == ends
+    assert outcomes(daemon, request) == ["failed"] * 4
     assert all(reason.startswith("the results file is corrupt: ") for reason in reasons(request))
     assert "corrupt" in daemon.job(job_id).why
     assert daemon.calls("submit") == 1, "it was paid for; only its owner may buy it again"
+
+
+def test_of_a_file_that_stays_broken_the_whole_parts_are_kept(daemon: Daemon) -> None:
+    daemon.sandbox.set(part_lines=2)
+    request = daemon.enqueue(5, unknown=1)
+    job_id = daemon.completed()
+    daemon.replace(job_id, lambda data: data[:-9])
+    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert sorted(outcomes(daemon, request)) == ["failed"] * 3 + ["fulfilled"] * 3
+
+
+def test_a_record_with_flipped_bits_is_not_taken_for_what_the_vendor_wrote(
+    daemon: Daemon,
+) -> None:
+    request = daemon.enqueue(1)
+    job_id = daemon.completed()
+
+    def flip(data: bytes) -> bytes:
+        uncompressed = gzip.compress(gzip.decompress(data), compresslevel=0)
+        return uncompressed.replace(b"Company 0000000", b"Company 0000001")
+
+    daemon.replace(job_id, flip)
+    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert outcomes(daemon, request) == ["failed"]
+    assert "incorrect data check" in reasons(request)[0]
 
 
 def test_what_is_no_file_of_results_fails_with_the_reason(daemon: Daemon) -> None:
