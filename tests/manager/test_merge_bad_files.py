@@ -82,16 +82,16 @@ def test_of_a_file_that_stays_broken_the_whole_parts_are_kept(daemon: Daemon) ->
 def test_a_record_with_flipped_bits_is_not_taken_for_what_the_vendor_wrote(
     daemon: Daemon,
 ) -> None:
-    request = daemon.enqueue(1)
+    request = daemon.enqueue(300)  # so many that the first are read before the checksum is
     job_id = daemon.completed()
 
     def flip(data: bytes) -> bytes:
         uncompressed = gzip.compress(gzip.decompress(data), compresslevel=0)
-        return uncompressed.replace(b"Company 0000000", b"Company 0000001")
+        return uncompressed.replace(b'"Company 0', b'"Company 9', 1)
 
     daemon.replace(job_id, flip)
     assert merge_at_last(daemon, job_id) == FILE_TRIES
-    assert outcomes(daemon, request) == ["failed"]
+    assert outcomes(daemon, request) == ["failed"] * 300
     assert "incorrect data check" in reasons(request)[0]
 
 
