@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NAME ?= all
+SIZE ?= 1000000
 
-.PHONY: demo test check lint types layers lock clean help
+.PHONY: demo test bench check lint types layers lock clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -21,6 +23,9 @@ demo: $(READY) ## The main job, end to end, on embedded servers
 
 test: $(READY) ## All tests
 	$(BIN)/python -m pytest
+
+bench: $(READY) ## Benchmarks; NAME=pack for one, SIZE=10000 for a quick look
+	$(BIN)/python -m benchmarks $(NAME) --size $(SIZE)
 
 check: lint types layers ## Everything that is not a test
 

@@ -1,0 +1,1 @@
+"""Benchmarks: what the steps cost on this machine, against a yardstick taken in the same run."""
