@@ -10,7 +10,7 @@ from psycopg import Connection
 from uuid_utils.compat import uuid7
 
 from manager.context import Context, Wake
-from manager.ledger.connect import execute, first, one, transaction
+from manager.ledger.connect import execute, first, one, rows, transaction
 from manager.ledger.sql import Statements
 
 SQL = Statements("pack")
@@ -27,7 +27,7 @@ def pack(context: Context) -> list[Wake]:
 
 
 def _pack_one(context: Context, connection: Connection[Any], account_id: int) -> UUID | None:
-    """Pack the job that is next in line; None when there is none to pack."""
+    """Pack the lane that is next in line; None when there is none to pack."""
     settings = context.settings
     job_id = UUID(bytes=uuid7().bytes)
     parameters = {
@@ -36,18 +36,16 @@ def _pack_one(context: Context, connection: Connection[Any], account_id: int) ->
         "job_size": settings.job_size,
         "pack_ahead": settings.pack_ahead,
         "linger": timedelta(seconds=settings.linger),
+        "lingered": f"lingered {settings.linger:g} s",
     }
     with transaction(connection, "pack"):
         if first(connection, SQL.lock_account, parameters) is None:
             return None
         if one(connection, SQL.room, parameters).room <= 0:
             return None
-        lane = first(connection, SQL.next_lane, parameters)
-        if lane is None:
-            return None
-        full = lane.count >= settings.job_size
-        parameters |= {
-            "lane_id": lane.id,
-            "why": "the lane fills a job" if full else f"lingered {settings.linger:g} s",
-        }
-        return job_id if execute(connection, SQL.claim, parameters) else None
+        execute(connection, SQL.in_order, {})
+        for lane in rows(connection, SQL.ready_lanes, parameters):
+            # None is left of a lane whose enrichments a caller's open transaction holds.
+            if execute(connection, SQL.claim, parameters | {"lane_id": lane.id}):
+                return job_id
+    return None

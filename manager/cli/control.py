@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from alembic.util import CommandError
 
 from manager.api import Manager
 from manager.cli.options import DataDir, Json, examples, print_json, print_line, settings_for
@@ -98,8 +95,7 @@ def upgrade(
     Safe to repeat, and safe beside a running daemon.
     """
     settings = settings_for(data_dir)
-    with _known_revision():
-        migrate.upgrade(settings, revision)
+    migrate.upgrade(settings, revision)
     _show_revision(settings, as_json)
 
 
@@ -125,17 +121,8 @@ def downgrade(
         if as_json:
             raise InvalidRequestError("--json asks no questions; add --yes.")
         typer.confirm(f"Drop what was made after {revision}, with all data in it?", abort=True)
-    with _known_revision():
-        migrate.downgrade(settings, revision)
+    migrate.downgrade(settings, revision)
     _show_revision(settings, as_json)
-
-
-@contextmanager
-def _known_revision() -> Iterator[None]:
-    try:
-        yield
-    except CommandError as error:
-        raise InvalidRequestError(f"{error}. `enrichd db current` shows the newest.") from None
 
 
 def _show_revision(settings: Settings, as_json: bool) -> None:

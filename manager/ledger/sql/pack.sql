@@ -1,7 +1,8 @@
 -- name: lock_account: One packer at a time for an account, so that its jobs are counted right.
 -- No row: another packer is at work, or the account is paused.
 SELECT id FROM account
-WHERE id = %(account_id)s AND paused_at IS NULL AND pg_try_advisory_xact_lock(hashtext('pack'), id)
+WHERE id = %(account_id)s AND paused_at IS NULL
+  AND pg_try_advisory_xact_lock(hashtext(current_schema() || ' pack'), id)
 
 -- name: room: How many more jobs are wanted to keep the slots fed.
 SELECT (SELECT count(*) FROM slot WHERE account_id = %(account_id)s) + %(pack_ahead)s
@@ -9,9 +10,13 @@ SELECT (SELECT count(*) FROM slot WHERE account_id = %(account_id)s) + %(pack_ah
        - count(*) FILTER (WHERE state = 'packed') AS room
 FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL
 
--- name: next_lane: The lane to pack next: full or lingered long enough; the first in line by the rank of
--- its head, fuller lanes first among equals. Looks at no more than one job's worth of each lane.
-SELECT lane.id, waiting.count, waiting.head
+-- name: in_order: For this transaction: queues are read from their front, by their index. A planner whose
+-- statistics lag behind a large enqueue would rather read the whole queue, and sort it.
+SET LOCAL enable_sort = off
+
+-- name: ready_lanes: The lanes that may be packed, full or lingered long enough; the first in line by the
+-- rank of its head, fuller lanes first among equals. Looks at no more than one job's worth of each lane.
+SELECT lane.id
 FROM lane CROSS JOIN LATERAL (
     SELECT count(*) AS count, min(rank) AS head, min(due_at) AS oldest
     FROM (
@@ -21,24 +26,26 @@ FROM lane CROSS JOIN LATERAL (
     ) first
 ) waiting
 WHERE lane.account_id = %(account_id)s
-  AND (waiting.count >= %(job_size)s
-       OR (waiting.count > 0 AND waiting.oldest <= now() - %(linger)s::interval))
+  AND (waiting.count >= %(job_size)s OR waiting.oldest <= now() - %(linger)s::interval)
 ORDER BY waiting.head, waiting.count DESC, lane.id
-LIMIT 1
 
--- name: claim: Makes a job of the first in line. Rows that another statement holds are passed over;
--- when nothing is left there is no job.
+-- name: claim: Makes a job of the first in line. Rows that another transaction holds are passed over;
+-- what is left must still fill a job or have lingered, or there is none. By an array of ids, since the
+-- planner would rather join the whole table than look up as many.
 WITH claimed AS (
-    SELECT id FROM enrichment
+    SELECT id, due_at FROM enrichment
     WHERE lane_id = %(lane_id)s AND state = 'pending' AND due_at <= now()
     ORDER BY rank
     LIMIT %(job_size)s
     FOR UPDATE SKIP LOCKED
 ), made AS (
     INSERT INTO job (id, account_id, lane_id, state, why, identifier_count)
-    SELECT %(job_id)s, %(account_id)s, %(lane_id)s, 'packed', %(why)s, count(*)
-    FROM claimed HAVING count(*) > 0
+    SELECT %(job_id)s, %(account_id)s, %(lane_id)s, 'packed',
+           CASE WHEN count(*) >= %(job_size)s THEN 'the lane fills a job' ELSE %(lingered)s END,
+           count(*)
+    FROM claimed
+    HAVING count(*) >= %(job_size)s OR min(due_at) <= now() - %(linger)s::interval
     RETURNING id
 )
 UPDATE enrichment SET state = 'packed', job_id = made.id
-FROM claimed, made WHERE enrichment.id = claimed.id
+FROM made WHERE enrichment.id = ANY (ARRAY(SELECT id FROM claimed))
