@@ -77,8 +77,6 @@ def test_a_migration_that_cannot_have_its_lock_gives_up_and_changes_nothing(
 ) -> None:
     with psycopg.connect(settings.postgres) as holder:
         holder.execute(f"LOCK TABLE {settings.database_schema}.job IN ACCESS SHARE MODE")
-        with pytest.raises(
-            UnavailableError, match=r"has changed nothing.*lock timeout"
-        ):
+        with pytest.raises(UnavailableError, match=r"has changed nothing.*lock timeout"):
             migrate.downgrade(settings, "base")
     assert migrate.current(settings) == migrate.newest()
