@@ -85,7 +85,8 @@ class Context:
                 f"The ledger has no account named {self.settings.account!r}. "
                 "Run `enrichd db upgrade`."
             )
-        return Account(*row)
+        # A cap that was lowered counts at once, though its slots are still held.
+        return Account(*row)._replace(cap=min(row.cap, self.settings.cap))
 
     def close(self) -> None:
         """Close what was opened."""

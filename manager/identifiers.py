@@ -106,6 +106,10 @@ def _profile_url(value: object) -> Identifier:
     if not path:
         raise ValueError("is not a profile URL (it has no path)")
     identifier = f"https://{_host(url.netloc)}{path}"
+    if (
+        len(identifier.encode()) > MAX_CHARACTERS
+    ):  # the most that an index of Postgres takes, nearly
+        raise ValueError(f"is longer than {MAX_CHARACTERS:,} bytes")
     return Identifier(identifier, identifier)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 from uuid_utils.compat import uuid7
 
-from manager.context import Context, Wake
+from manager.context import Account, Context, Wake
 from manager.ledger.connect import execute, first, one, rows, transaction
 from manager.ledger.sql import Statements
 
@@ -21,17 +21,18 @@ def pack(context: Context) -> list[Wake]:
     packed: list[Wake] = []
     with context.ledger.connect() as connection:
         account = context.account(connection)
-        while job_id := _pack_one(context, connection, account.id):
+        while job_id := _pack_one(context, connection, account):
             packed.append(Wake("submit", job_id))
     return packed
 
 
-def _pack_one(context: Context, connection: Connection[Any], account_id: int) -> UUID | None:
+def _pack_one(context: Context, connection: Connection[Any], account: Account) -> UUID | None:
     """Pack the lane that is next in line; None when there is none to pack."""
     settings = context.settings
     job_id = UUID(bytes=uuid7().bytes)
     parameters = {
-        "account_id": account_id,
+        "account_id": account.id,
+        "cap": account.cap,
         "job_id": job_id,
         "job_size": settings.job_size,
         "pack_ahead": settings.pack_ahead,

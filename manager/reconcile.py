@@ -98,12 +98,14 @@ def count_foreign(connection: Connection[Any], account_id: int, active: list[Ven
 
     An unknown one of the size of a submission that is under way, or unresolved, may be ours.
     """
+    # in this order: what is accepted in between is known
+    sizes = rows(connection, RESOLVE.submitting_sizes, {"account_id": account_id})
     batch_ids = [job.batch_id for job in active]
     known = {
         row.batch_id for row in rows(connection, RESOLVE.known_batches, {"batch_ids": batch_ids})
     }
     unknown = [job.identifier_count for job in active if job.batch_id not in known]
-    for row in rows(connection, RESOLVE.submitting_sizes, {"account_id": account_id}):
+    for row in sizes:
         if row.identifier_count in unknown:
             unknown.remove(row.identifier_count)
     return len(unknown)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from manager.submit import Submission
 
 SQL = Statements("submit")
+MERGE = Statements("merge")
 MAX_REASON = 4_000
 # Refusals in a row, without an acceptance in between, upon which the account is paused.
 REFUSALS = 50
@@ -50,6 +51,7 @@ def reject(
         elif job.identifier_count == 1:
             fail(connection, job.id, why)
         else:
+            execute(connection, MERGE.lock_enrichments, {"job_id": job.id})
             wakes = [Wake("submit", half) for half in _halve(connection, job)]
     release(context, submission.holder, submission.slot)
     _pause_if_refused_everything(connection, job, why)

@@ -68,7 +68,10 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
             return _adopt(connection, job, candidates[verdicts.index(Verdict.OURS)])
         if Verdict.OPEN in verdicts:
             why = f"unresolved: {verdicts.count(Verdict.OPEN)} job(s) at the vendor may be this one"
-            return _look_again(connection, job, context.settings.poll_min * 2, why)
+            if any(candidate.active for candidate in candidates):
+                return _look_again(connection, job, context.settings.poll_min * 2, why)
+            # ended, and not to be read: that may stay so
+            return _look_again(connection, job, backoff(context.settings, job.looks), why)
         if _may_give_up(context, job, Verdict.EMPTY in verdicts):
             return _send_again(context, connection, job)
         wait = context.settings.resolve_window / context.settings.resolve_looks
@@ -187,8 +190,11 @@ def _send_again(context: Context, connection: Connection[Any], job: Any) -> list
     return [Wake("submit", job.id)]
 
 
-def _look_again(connection: Connection[Any], job: Any, wait: float, why: str) -> list[Wake]:
-    parameters = _attempt(job) | {"why": why, "wait": timedelta(seconds=wait)}
+def _look_again(
+    connection: Connection[Any], job: Any, wait: float | timedelta, why: str
+) -> list[Wake]:
+    wait = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
+    parameters = _attempt(job) | {"why": why, "wait": wait}
     execute(connection, SQL.looked, parameters)
     return []
 

@@ -60,10 +60,6 @@ def submit(context: Context, job_id: UUID) -> list[Wake]:
         job = first(connection, SQL.due_job, {"job_id": job_id})
         if job is None:
             return []
-        try:
-            context.gate.before("submit")
-        except errors.RateLimited as limited:
-            return _wait(connection, job_id, limited.wait, str(limited))
         submission = _begin(context, connection, account, job)
         if submission is None:
             return []
@@ -77,6 +73,12 @@ def _begin(
     holder = Holder(job.id, job.attempts + 1)
     slot = acquire(context, connection, account, holder)
     if slot is None:
+        return None
+    try:  # only now: a call that is not made must not be counted
+        context.gate.before("submit")
+    except errors.RateLimited as limited:
+        release(context, holder, slot)
+        _wait(connection, job.id, limited.wait, str(limited))
         return None
     begun, token = time.monotonic(), secrets.token_urlsafe(32)
     patience = context.settings.submit_deadline + context.vendor.call_limit
@@ -148,7 +150,7 @@ def _refused(
         case errors.RateLimited():
             return _put_back(context, connection, submission, timedelta(seconds=error.wait), why)
         case errors.TooManyRequests():  # the cap, or undecidable: the list will tell
-            _put_back(context, connection, submission, wait, why)
+            _put_back(context, connection, submission, wait, why, failed=True)
             return [Wake("reconcile")]
         case errors.NoCredits() | errors.Unauthorized():
             pause = {"account_id": job.account_id, "reason": why}

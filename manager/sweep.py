@@ -28,7 +28,7 @@ def sweep(context: Context) -> list[Wake]:
             reconcile_slots(context, connection, account)
         except RedisError as error:
             log.warning("the semaphore could not be compared: %s", error)
-        due = rows(connection, SQL.due, {"account_id": account.id, "free": account.cap})
+        due = rows(connection, SQL.due, {"account_id": account.id, "cap": account.cap})
         wakes = [Wake(row.step, row.id) for row in due]
         if one(connection, SQL.poll_due, {"account_id": account.id}).due:
             wakes.append(Wake("poll"))

@@ -32,7 +32,13 @@ class Copy:
     rows: Iterable[tuple[Any, ...]]
 
 
-Script = Generator[Execute | Copy, list[Any], T]
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection, so that nothing of its transaction can be committed."""
+
+
+Command = Execute | Copy | Close
+Script = Generator[Command, list[Any], T]
 
 
 def run(connection: Connection[Any], script: Script[T]) -> T:
@@ -43,7 +49,7 @@ def run(connection: Connection[Any], script: Script[T]) -> T:
         while True:
             try:
                 answer = _carry_out(cursor, command)
-            except Exception as error:
+            except BaseException as error:  # a cancellation, too: the script must undo its part
                 command = script.throw(error)
             else:
                 command = script.send(answer)
@@ -62,7 +68,7 @@ async def run_async(connection: AsyncConnection[Any], script: Script[T]) -> T:
         while True:
             try:
                 answer = await _carry_out_async(cursor, command)
-            except Exception as error:
+            except BaseException as error:  # a cancellation, too: the script must undo its part
                 command = script.throw(error)
             else:
                 command = script.send(answer)
@@ -73,7 +79,10 @@ async def run_async(connection: AsyncConnection[Any], script: Script[T]) -> T:
         script.close()
 
 
-def _carry_out(cursor: Cursor[Any], command: Execute | Copy) -> list[Any]:
+def _carry_out(cursor: Cursor[Any], command: Command) -> list[Any]:
+    if isinstance(command, Close):
+        cursor.connection.close()
+        return []
     if isinstance(command, Copy):
         with cursor.copy(command.sql) as copy:
             for row in command.rows:
@@ -83,7 +92,10 @@ def _carry_out(cursor: Cursor[Any], command: Execute | Copy) -> list[Any]:
     return cursor.fetchall() if cursor.description else []
 
 
-async def _carry_out_async(cursor: AsyncCursor[Any], command: Execute | Copy) -> list[Any]:
+async def _carry_out_async(cursor: AsyncCursor[Any], command: Command) -> list[Any]:
+    if isinstance(command, Close):
+        await cursor.connection.close()
+        return []
     if isinstance(command, Copy):
         async with cursor.copy(command.sql) as copy:
             for row in command.rows:
@@ -96,6 +108,7 @@ async def _carry_out_async(cursor: AsyncCursor[Any], command: Execute | Copy) ->
 def in_savepoint(schema: str, script: Script[T]) -> Script[T]:
     """Run the script inside the caller's transaction, all or nothing, in the ledger's schema.
 
+    pg_temp comes last in the search path: a caller's temporary table must not hide one of ours.
     Outside a transaction, on a connection that is not in autocommit mode, the savepoint opens
     one, as any statement would; it stays the caller's to commit.
     """
@@ -103,13 +116,19 @@ def in_savepoint(schema: str, script: Script[T]) -> Script[T]:
     try:
         path = yield Execute("SELECT current_setting('search_path') AS value")
         yield Execute(
-            "SELECT set_config('search_path', %(path)s, true)", {"path": f"{schema}, public"}
+            "SELECT set_config('search_path', %(path)s, true)",
+            {"path": f"{schema}, public, pg_temp"},
         )
         result = yield from script
         yield Execute("SELECT set_config('search_path', %(path)s, true)", {"path": path[0].value})
-    except Exception:
-        yield Execute("ROLLBACK TO SAVEPOINT enrichd")
-        yield Execute("RELEASE SAVEPOINT enrichd")
+    except GeneratorExit:
+        raise
+    except BaseException:
+        try:
+            yield Execute("ROLLBACK TO SAVEPOINT enrichd")
+            yield Execute("RELEASE SAVEPOINT enrichd")
+        except Exception:  # half an enqueue must not be there to be committed
+            yield Close()
         raise
     yield Execute("RELEASE SAVEPOINT enrichd")
     return result

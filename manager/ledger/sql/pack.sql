@@ -5,7 +5,7 @@ WHERE id = %(account_id)s AND paused_at IS NULL
   AND pg_try_advisory_xact_lock(hashtext(current_schema() || ' pack'), id)
 
 -- name: room: How many more jobs are wanted to keep the slots fed.
-SELECT (SELECT count(*) FROM slot WHERE account_id = %(account_id)s) + %(pack_ahead)s
+SELECT %(cap)s + %(pack_ahead)s
        - count(*) FILTER (WHERE state IN ('submitting', 'pending', 'processing'))
        - count(*) FILTER (WHERE state = 'packed') AS room
 FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL

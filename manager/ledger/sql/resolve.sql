@@ -16,7 +16,7 @@ UPDATE job SET failures = failures + 1, why = %(why)s, due_at = clock_timestamp(
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 
 -- name: looked: One more look that settled nothing.
-UPDATE job SET looks = looks + 1, failures = 0, why = %(why)s, due_at = clock_timestamp() + %(wait)s::interval
+UPDATE job SET looks = least(looks + 1, 32767), failures = 0, why = %(why)s, due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 
 -- name: submitting_sizes: The sizes of submissions under way or unresolved.

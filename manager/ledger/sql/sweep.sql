@@ -5,7 +5,10 @@ FROM account a WHERE a.name = %(account)s
 -- name: due: All steps that are due, the oldest first. Submissions only as many as there are free slots.
 (SELECT 'submit' AS step, id FROM job
  WHERE account_id = %(account_id)s AND state = 'packed' AND due_at <= now()
- ORDER BY due_at, id LIMIT %(free)s)
+ ORDER BY due_at, id
+ LIMIT greatest(0, %(cap)s - (SELECT count(*) FROM job
+                              WHERE account_id = %(account_id)s
+                                AND state IN ('submitting', 'pending', 'processing'))))
 UNION ALL
 (SELECT 'resolve', id FROM job
  WHERE account_id = %(account_id)s AND state = 'submitting' AND due_at <= now() ORDER BY due_at)
