@@ -36,6 +36,8 @@ SQL = Statements("merge")
 SETTLE = Statements("settle")
 # Tries at getting a results file whole before those of its parts that are whole are taken.
 FILE_TRIES = 5
+# Seconds after the job's end for which results that seem to be gone are asked for all the same.
+GONE_AFTER = 3600.0
 MAX_STRAYS = 1_000
 MAX_STRAY_BYTES = 65_536
 
@@ -111,8 +113,8 @@ def merge(context: Context, job_id: UUID) -> list[Wake]:
             _end(context, connection, job, SETTLE.failed, f"the results cannot be merged: {error}")
         except (errors.UnknownJob, errors.LinksExpired) as error:
             why = f"the results are gone: {error}; enqueue again to buy them again"
-            if not _last_try(job):
-                return _again(context, connection, job, why, bad_file=True)
+            if job.age < GONE_AFTER:  # a vendor in trouble says so, too; they are paid for
+                return _again(context, connection, job, why)
             _end(context, connection, job, SETTLE.expired, why)
         except errors.ResultsCorrupt as error:
             return _again(context, connection, job, str(error), bad_file=True)
