@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ print("survived")
 
 
 @pytest.fixture(autouse=True)
-def _disarm() -> None:
+def _disarm() -> Iterator[None]:
+    yield
     faultpoint.arm({})
 
 
