@@ -87,13 +87,16 @@ def swept(settings: Settings, timeout: float) -> None:
     raise TimeoutError(f"no sweep within {timeout:g} s")
 
 
-def drained(settings: Settings, timeout: float) -> bool:
-    """Wait until nothing is left to do; whether that was within `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+def drained(settings: Settings, patience: float) -> bool:
+    """Wait until nothing is left to do; False when that has not come nearer for `patience` s."""
+    left, deadline = -1, time.monotonic() + patience
     while time.monotonic() < deadline:
         with psycopg.connect(settings.postgres) as connection:
-            if not _one(connection, settings, UNSETTLED) and not _all(connection, settings, LIVE):
+            unsettled = _one(connection, settings, UNSETTLED)
+            if not unsettled and not _all(connection, settings, LIVE):
                 return True
+        if unsettled != left:
+            left, deadline = unsettled, time.monotonic() + patience
         time.sleep(0.2)
     return False
 

@@ -17,7 +17,8 @@ from tests.chaos.load import Load
 from tests.chaos.schedule import Event, schedule
 from tests.chaos.world import World
 
-DRAIN = 150.0
+# Seconds without any progress, after the faults have ended, upon which a run has failed.
+PATIENCE = 90.0
 # Recovery: from the end of a fault until the next job is accepted.
 NEXT = """
 SELECT extract(epoch FROM min(at)) FROM {schema}.job_event
@@ -115,7 +116,7 @@ def run(
         faults.clear(world)
         load.stop()
         quiet = time.monotonic()
-        check.drained(world.settings, DRAIN)
+        check.drained(world.settings, PATIENCE)
         report.drained_after = time.monotonic() - quiet
         report.violations = list(check.violations(world, load.accepted))
         report.requests, report.identifiers = len(load.accepted), load.identifiers
