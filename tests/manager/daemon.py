@@ -144,10 +144,11 @@ class Daemon:
     # How time passes
 
     def hasten(self, seconds: float = 0) -> None:
-        """Make due what waits, open the rate limits, and let submissions be that much older."""
+        """Make due what waits, open the rate limits, and let jobs be that much older."""
         self.execute(
             "UPDATE job SET due_at = least(due_at, now()), "
-            "submitting_at = submitting_at - make_interval(secs => %(seconds)s) "
+            "submitting_at = submitting_at - make_interval(secs => %(seconds)s), "
+            "completed_at = completed_at - make_interval(secs => %(seconds)s) "
             "WHERE ended_at IS NULL",
             seconds=seconds,
         )

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from manager import Outcome, Request
-from manager.merge import merge
+from manager.merge import PATIENCE, merge
 from manager.pack import pack
 from manager.poll import poll
 from tests.manager.daemon import LONG, MISCOUNTED, Daemon, domains
@@ -172,8 +172,7 @@ def test_results_that_are_gone_expire_with_the_reason_and_are_not_bought_again(
         daemon.hasten()
         merge(daemon.context, job_id)
         assert daemon.job(job_id).state == "completed"
-    daemon.execute("UPDATE job SET completed_at = completed_at - interval '1 hour'")
-    daemon.hasten()
+    daemon.hasten(seconds=PATIENCE)
     merge(daemon.context, job_id)
     assert daemon.job(job_id).state == "expired"
     [reason] = {result.reason for result in request.results()}

@@ -9,17 +9,17 @@ from uuid import UUID
 import pytest
 
 from manager import merge as merging
-from manager.merge import FILE_TRIES, merge
+from manager.merge import FILE_TRIES, PATIENCE, merge
 from tests.manager.daemon import Daemon, domains
 from tests.manager.results_file import envelope, outcomes, reasons, strays
 
 pytestmark = pytest.mark.integration
 
 
-def merge_at_last(daemon: Daemon, job_id: UUID) -> int:
-    """Merge until the job has ended; how many tries it took."""
-    for tries in range(1, 2 * FILE_TRIES):
-        daemon.hasten()
+def merge_at_last(daemon: Daemon, job_id: UUID, pause: float = 0) -> int:
+    """Merge until the job has ended, so many seconds apart; how many tries it took."""
+    for tries in range(1, 3 * FILE_TRIES):
+        daemon.hasten(pause)
         merge(daemon.context, job_id)
         if daemon.job(job_id).ended_at:
             return tries
@@ -59,11 +59,22 @@ def test_a_file_that_was_spoilt_on_its_way_is_fetched_again(daemon: Daemon, faul
 
 
 @pytest.mark.parametrize("fault", ["truncate", "corrupt"])
+def test_a_file_that_is_whole_again_within_the_hour_loses_nothing(
+    daemon: Daemon, fault: str
+) -> None:
+    request = daemon.enqueue(3)
+    job_id = daemon.completed()
+    daemon.sandbox.fault("download", fault, times=2 * FILE_TRIES)
+    assert merge_at_last(daemon, job_id, pause=PATIENCE / 20) == 2 * FILE_TRIES + 1
+    assert outcomes(daemon, request) == ["fulfilled"] * 3
+
+
+@pytest.mark.parametrize("fault", ["truncate", "corrupt"])
 def test_a_file_that_stays_broken_fails_with_the_reason(daemon: Daemon, fault: str) -> None:
     request = daemon.enqueue(3, unknown=1)
     job_id = daemon.completed()
     daemon.sandbox.fault("download", fault, times=None)
-    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert merge_at_last(daemon, job_id, pause=PATIENCE / 7) == 7
     assert outcomes(daemon, request) == ["failed"] * 4
     assert all(reason.startswith("the results file is corrupt: ") for reason in reasons(request))
     assert "corrupt" in daemon.job(job_id).why
@@ -75,7 +86,7 @@ def test_of_a_file_that_stays_broken_the_whole_parts_are_kept(daemon: Daemon) ->
     request = daemon.enqueue(5, unknown=1)
     job_id = daemon.completed()
     daemon.replace(job_id, lambda data: data[:-9])
-    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert merge_at_last(daemon, job_id, pause=PATIENCE) == FILE_TRIES
     assert sorted(outcomes(daemon, request)) == ["failed"] * 3 + ["fulfilled"] * 3
 
 
@@ -90,7 +101,7 @@ def test_a_record_with_flipped_bits_is_not_taken_for_what_the_vendor_wrote(
         return uncompressed.replace(b'"Company 0', b'"Company 9', 1)
 
     daemon.replace(job_id, flip)
-    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert merge_at_last(daemon, job_id, pause=PATIENCE) == FILE_TRIES
     assert outcomes(daemon, request) == ["failed"] * 300
     assert "incorrect data check" in reasons(request)[0]
 
@@ -99,7 +110,7 @@ def test_what_is_no_file_of_results_fails_with_the_reason(daemon: Daemon) -> Non
     request = daemon.enqueue(2)
     job_id = daemon.completed()
     daemon.replace(job_id, lambda _: b"<html>not here</html>")
-    assert merge_at_last(daemon, job_id) == FILE_TRIES
+    assert merge_at_last(daemon, job_id, pause=PATIENCE) == FILE_TRIES
     assert outcomes(daemon, request) == ["failed"] * 2
 
 

@@ -65,6 +65,6 @@ RETURNING id
 
 -- name: again: The results could not be had this time.
 UPDATE job SET
-    failures = failures + 1, bad_files = bad_files + %(bad_file)s::integer, error = %(error)s,
+    failures = least(failures + 1, 32767), bad_files = least(bad_files + %(bad_file)s::integer, 32767), error = %(error)s,
     due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state = 'completed'

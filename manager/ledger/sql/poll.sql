@@ -31,7 +31,7 @@ RETURNING id
 -- name: unanswered: The question could not be answered; the job may well go on. `looks` counts how often
 -- in a row the vendor did not know the job.
 UPDATE job SET
-    failures = failures + %(failed)s::integer, error = %(error)s,
+    failures = least(failures + %(failed)s::integer, 32767), error = %(error)s,
     looks = CASE WHEN %(unknown)s THEN looks + 1 ELSE 0 END,
     due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state IN ('pending', 'processing')
