@@ -47,17 +47,22 @@ _decoder = msgspec.json.Decoder(_Line)
 
 
 def decode(line: bytes) -> Envelope:
-    """The envelope in a line; the record is checked for syntax, and that it is an object.
+    r"""The envelope in a line; the record is checked for syntax, and that it is an object.
 
-    An identifier given as a number becomes its digits. Raises BadEnvelope.
+    An identifier given as a number becomes its digits; half of a surrogate pair becomes U+FFFD,
+    wherever it is. Raises BadEnvelope.
     """
     try:
-        line.decode()  # msgspec looks at the bytes inside of a record's strings no further
-        found = _decoder.decode(line)
+        text = line.decode()  # msgspec looks at the bytes inside of a record's strings no further
     except UnicodeDecodeError as error:
         raise BadEnvelope(f"it is not UTF-8 at byte {error.start}") from None
+    try:
+        found = _decoder.decode(line)
     except (ValueError, RecursionError) as error:
-        raise BadEnvelope(str(error)) from None
+        mended = _ESCAPE.sub(_acceptable, text) if "\\u" in text else text
+        if mended == text:
+            raise BadEnvelope(str(error)) from None
+        return decode(mended.encode())
     if bytes(memoryview(found.data)[:1]) != b"{":
         raise BadEnvelope("data is not an object")
     identifier = str(found.original_identifier)
