@@ -53,13 +53,14 @@ def reject(
         else:
             execute(connection, MERGE.lock_enrichments, {"job_id": job.id})
             wakes = [Wake("submit", half) for half in _halve(connection, job)]
+        _pause_if_refused_everything(connection, job, why)
     release(context, submission.holder, submission.slot)
-    _pause_if_refused_everything(connection, job, why)
     return wakes
 
 
 def _pause_if_refused_everything(connection: Connection[Any], job: Any, why: str) -> None:
     """Halving finds a few culprits; when nothing at all is accepted the fault is elsewhere."""
+    one(connection, SQL.lock_account, {"account_id": job.account_id})
     refused = one(connection, SQL.refusals, {"account_id": job.account_id}).count
     if refused and refused % REFUSALS == 0:
         reason = f"the vendor has refused {refused} submissions in a row, the last one so: {why}"

@@ -27,6 +27,7 @@ from manager.ledger.connect import execute, first, one, rows
 from manager.ledger.sql import Statements
 from manager.reconcile import release
 from manager.semaphore import Holder
+from manager.spool import RESOLVE_PREFIX
 from manager.vendor import download, errors
 from manager.vendor.envelope import BadEnvelope, decode
 from manager.vendor.types import VendorJob
@@ -40,6 +41,8 @@ CLOCK_MARGIN = timedelta(minutes=10)
 MAX_PAGES = 100
 # Envelopes looked at to tell whose job it is.
 SAMPLE = 50
+# Candidates that a job's reason names.
+MAX_NAMED = 5
 
 
 class Verdict(Enum):
@@ -65,15 +68,19 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
         except errors.VendorError as error:
             return _cannot_look(context, connection, job, error)
         if Verdict.OURS in verdicts:
-            return _adopt(connection, job, candidates[verdicts.index(Verdict.OURS)])
+            ours = candidates[verdicts.index(Verdict.OURS)]
+            why = f"resolved: it is {ours.batch_id}, its results name our identifiers"
+            return adopt(connection, job, ours, why)
         if Verdict.OPEN in verdicts:
-            why = f"unresolved: {verdicts.count(Verdict.OPEN)} job(s) at the vendor may be this one"
+            why = _may_be(candidates, verdicts)
             if any(candidate.active for candidate in candidates):
                 return _look_again(connection, job, context.settings.poll_min * 2, why)
             # ended, and not to be read: that may stay so
             return _look_again(connection, job, backoff(context.settings, job.looks), why)
         if _may_give_up(context, job, Verdict.EMPTY in verdicts):
-            return _send_again(context, connection, job)
+            looks = f"{job.looks + 1} looks in {job.age:.0f} s"
+            why = f"resolved: the vendor does not have it ({looks}); it is sent again"
+            return send_again(context, connection, job, why)
         wait = context.settings.resolve_window / context.settings.resolve_looks
         why = "unresolved: not on the vendor's list yet"
         return _look_again(connection, job, wait, why)
@@ -118,7 +125,7 @@ def _judge(
 
 def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
     """The first lines of its results file, as far as they can be read."""
-    directory = context.spool_dir / f"resolve-{job.id}"
+    directory = context.spool_dir / f"{RESOLVE_PREFIX}{job.id}"
     directory.mkdir(parents=True, exist_ok=True)
     lines: list[bytes] = []
     try:
@@ -127,6 +134,7 @@ def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
             directory,
             context.settings,
             lambda: context.vendor.status(candidate.batch_id),
+            parts=1,
         )
         with suppress(errors.ResultsCorrupt, errors.ResultsTooLarge):
             lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
@@ -150,35 +158,44 @@ def _key(identifier_type: Any, identifier: str | None) -> str | None:
         return None
 
 
+def _may_be(candidates: list[VendorJob], verdicts: list[Verdict]) -> str:
+    """Which ones, for an operator; not all of very many."""
+    names = [
+        it.batch_id
+        for it, verdict in zip(candidates, verdicts, strict=True)
+        if verdict is Verdict.OPEN
+    ]
+    more = ", …" if len(names) > MAX_NAMED else ""
+    named = ", ".join(names[:MAX_NAMED]) + more
+    return f"unresolved: {len(names)} job(s) at the vendor may be this one: {named}"
+
+
 def _may_give_up(context: Context, job: Any, may_have_been_empty: bool) -> bool:
     """Whether the vendor has had time enough to show the job.
 
     A webhook tells that the vendor had it; then it is only sent again if it delivered nothing.
     """
     settings = context.settings
-    in_flight = settings.submit_deadline + context.vendor.call_limit
-    patience = max(settings.resolve_window, in_flight)
+    patience = max(settings.resolve_window, settings.submission_limit)
     heard_of = job.webhook_at is not None and not may_have_been_empty
     return bool(job.age >= patience and job.looks + 1 >= settings.resolve_looks and not heard_of)
 
 
-def _adopt(connection: Connection[Any], job: Any, ours: VendorJob) -> list[Wake]:
+def adopt(connection: Connection[Any], job: Any, ours: VendorJob, why: str) -> list[Wake]:
+    """The vendor has the job under that batch_id."""
     parameters = _attempt(job) | {
         "batch_id": ours.batch_id,
         "entities_requested": ours.entities_requested,
-        "why": f"resolved: it is {ours.batch_id}, its results name our identifiers",
+        "why": why,
         "poll_after": timedelta(0),
     }
     execute(connection, SUBMIT.accepted, parameters)
     return [Wake("poll")]
 
 
-def _send_again(context: Context, connection: Connection[Any], job: Any) -> list[Wake]:
+def send_again(context: Context, connection: Connection[Any], job: Any, why: str) -> list[Wake]:
+    """The vendor does not have the job: it waits for a slot again."""
     slot = job.slot
-    why = (
-        f"resolved: the vendor does not have it ({job.looks + 1} looks in {job.age:.0f} s); "
-        "it is sent again"
-    )
     parameters = _attempt(job) | {
         "why": why,
         "error": why,

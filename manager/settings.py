@@ -149,7 +149,9 @@ class Settings(BaseSettings):
     resolve_looks: int = Field(
         4, ge=1, description="Looks at the vendor's list in that window, at least"
     )
-    poll_min: PositiveSeconds = Field(2.0, description="Least seconds between two polls of a job")
+    poll_min: PositiveSeconds = Field(
+        2.0, description="Least seconds between two polls of a job; due polls are seen by sweeps"
+    )
     poll_max: PositiveSeconds = Field(60.0, description="Most seconds between two polls of a job")
     backoff_base: PositiveSeconds = Field(
         2.0, description="Seconds to wait after a first failure; doubles, with jitter"
@@ -307,6 +309,16 @@ class Settings(BaseSettings):
     def api_key(self) -> str:
         """The vendor's API key in clear; raises ConfigurationError when it is not set."""
         return _required(self.vendor_api_key, "vendor_api_key", "the vendor's API key")
+
+    @property
+    def call_limit(self) -> float:
+        """Seconds within which any call of the vendor ends, connecting included."""
+        return self.vendor_connect_timeout + self.vendor_read_timeout
+
+    @property
+    def submission_limit(self) -> float:
+        """Seconds after which a submission that has begun is certainly not under way any more."""
+        return self.submit_deadline + self.call_limit
 
     @property
     def freshness(self) -> timedelta:

@@ -21,7 +21,7 @@ from psycopg.errors import ForeignKeyViolation, LockNotAvailable, UniqueViolatio
 from manager.backoff import backoff
 from manager.context import Account, Context, Wake
 from manager.errors import UnavailableError
-from manager.ledger.connect import execute, first, rows
+from manager.ledger.connect import execute, first, rows, transaction
 from manager.ledger.sql import Statements
 from manager.reconcile import acquire, release
 from manager.reject import reject
@@ -30,6 +30,7 @@ from manager.semaphore import Holder
 from manager.vendor import errors
 
 SQL = Statements("submit")
+SETTLE = Statements("settle")
 SIZE_TAKEN = "job_one_submission_per_size"
 # How long the answer of the vendor is worth keeping while Postgres is away.
 KEEP_ANSWER = 30.0
@@ -81,14 +82,13 @@ def _begin(
         _wait(connection, job.id, limited.wait, str(limited))
         return None
     begun, token = time.monotonic(), secrets.token_urlsafe(32)
-    patience = context.settings.submit_deadline + context.vendor.call_limit
     parameters = {
         "job_id": job.id,
         "attempts": job.attempts,
         "slot": slot,
         "why": f"attempt {holder.attempt} in slot {slot}",
         "token_hash": hash_token(token),
-        "resolve_after": timedelta(seconds=patience),
+        "resolve_after": timedelta(seconds=context.settings.submission_limit),
     }
     try:
         taken = first(connection, SQL.begin, parameters)
@@ -97,15 +97,22 @@ def _begin(
         # to be taken; the next sweep puts Redis right.
         release(context, holder, slot)
         if violation.diag.constraint_name == SIZE_TAKEN:
-            why = "one less: an unresolved submission has the same size"
-            if not execute(connection, SQL.shed, {"job_id": job.id, "why": why}):
-                wait = context.settings.poll_min / 2
-                _wait(connection, job.id, wait, "a job of the same size first")
+            _make_way(context, connection, job.id)
         return None
     if taken is None:
         release(context, holder, slot)
         return None
     return Submission(job, holder, slot, token, begun)
+
+
+def _make_way(context: Context, connection: Connection[Any], job_id: UUID) -> None:
+    """Give the job another size than the unresolved submission has, or let it wait its turn."""
+    why = "one less: an unresolved submission has the same size"
+    with transaction(connection, "shed"):
+        shed = [row.id for row in rows(connection, SQL.shed, {"job_id": job_id, "why": why})]
+        execute(connection, SETTLE.cancel_unwanted, {"ids": shed})
+    if not shed:
+        _wait(connection, job_id, context.settings.poll_min / 2, "a job of the same size first")
 
 
 def _send(context: Context, connection: Connection[Any], submission: Submission) -> list[Wake]:

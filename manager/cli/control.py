@@ -1,4 +1,4 @@
-"""Commands that change things: `cancel`, `pause`, `resume`, `db`."""
+"""Commands that change things: `cancel`, `pause`, `resume`, `resolve`, `db`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ from typing import Annotated
 
 import typer
 
+from manager import decide
 from manager.api import Manager
-from manager.cli.options import DataDir, Json, examples, print_json, print_line, settings_for
+from manager.cli.options import (
+    DataDir,
+    Json,
+    examples,
+    job_uuid,
+    print_json,
+    print_line,
+    settings_for,
+)
 from manager.context import Context
 from manager.errors import InvalidRequestError
 from manager.ledger import migrate
@@ -28,6 +37,12 @@ def add_to(app: typer.Typer) -> None:
     app.command("cancel", epilog=examples("enrichd cancel REQUEST_ID"))(cancel)
     app.command("pause", epilog=examples('enrichd pause --reason "new key is on its way"'))(pause)
     app.command("resume", epilog=examples("enrichd resume"))(resume)
+    app.command(
+        "resolve",
+        epilog=examples(
+            "enrichd resolve JOB_ID --adopt BATCH_ID", "enrichd resolve JOB_ID --send-again"
+        ),
+    )(resolve)
     app.add_typer(db, name="db")
 
 
@@ -74,12 +89,54 @@ def _set_paused(data_dir: DataDir, reason: str | None, as_json: bool) -> None:
         account = context.account(connection)
         sql = SUBMIT.resume if reason is None else OPERATOR.pause
         execute(connection, sql, {"account_id": account.id, "reason": reason})
-        connection.execute("SELECT pg_notify('enrichd_wake', current_schema() || ' sweep')")
+    _wake(context)
     if as_json:
         print_json({"account": context.settings.account, "paused_reason": reason})
     else:
         state = "submits again" if reason is None else f"is paused: {reason}"
         print_line(f"Account {context.settings.account} {state}.")
+
+
+def _wake(context: Context) -> None:
+    """Let the daemon see it at once."""
+    with context.ledger.connect() as connection:
+        connection.execute("SELECT pg_notify('enrichd_wake', current_schema() || ' sweep')")
+
+
+def resolve(
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="A job that is `submitting`.")],
+    batch_id: Annotated[
+        str | None, typer.Option("--adopt", metavar="BATCH_ID", help="The vendor has it as this.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--send-again", help="The vendor does not have it: submit it again.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Say what became of a submission whose answer was lost.
+
+    Only for one that stays unresolved: the daemon finds out by itself as soon as the jobs at the
+    vendor that may be this one (`enrichd jobs JOB_ID` names them) have ended and can be read.
+    """
+    if again == (batch_id is not None):
+        raise InvalidRequestError("Say either --adopt BATCH_ID or --send-again.")
+    context = Context(settings_for(data_dir), "cli")
+    wanted = job_uuid(job_id)
+    if batch_id is not None:
+        decide.adopt(context, wanted, batch_id)
+    else:
+        if not yes:
+            if as_json:
+                raise InvalidRequestError("--json asks no questions; add --yes.")
+            typer.confirm("If the vendor has it after all, it is paid twice. Go on?", abort=True)
+        decide.send_again(context, wanted)
+    _wake(context)
+    if as_json:
+        print_json({"job_id": job_id, "batch_id": batch_id})
+    else:
+        print_line(f"Job {job_id} " + (f"is {batch_id}." if batch_id else "is submitted again."))
 
 
 @db.command("upgrade", epilog=examples("enrichd db upgrade"))

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.table import Table
 from sqlmodel import Session, select
 
 from manager.api import Manager
-from manager.cli.options import DataDir, Json, console, examples, print_json, settings_for
+from manager.cli.options import (
+    DataDir,
+    Json,
+    console,
+    examples,
+    job_uuid,
+    print_json,
+    settings_for,
+)
 from manager.cli.tables import printable, show_list, show_one
 from manager.context import Context
 from manager.errors import InvalidRequestError, NotFoundError
@@ -159,10 +166,7 @@ def _job(job: Job, lane: Lane) -> dict[str, Any]:
 
 
 def _show_job(settings: Settings, job_id: str, as_json: bool) -> None:
-    try:
-        wanted = UUID(job_id)
-    except ValueError:
-        raise NotFoundError(f"There is no job {job_id} in the ledger.") from None
+    wanted = job_uuid(job_id)
     with Session(migrate.engine(settings, "cli")) as session:
         found = session.exec(select(Job, Lane).join(Lane).where(Job.id == wanted)).first()
         if found is None:

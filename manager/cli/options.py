@@ -11,10 +11,12 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
+from manager.errors import NotFoundError
 from manager.settings import Settings, load_settings
 
 DataDir = Annotated[
@@ -44,6 +46,14 @@ def settings_for(data_dir: Path | None, **overrides: Any) -> Settings:
         data_dir = data_dir.expanduser().absolute()
         os.environ["ENRICHD_DATA_DIR"] = str(data_dir)
     return load_settings(data_dir=data_dir, **overrides)
+
+
+def job_uuid(job_id: str) -> UUID:
+    """The id of a job as it was typed. Raises NotFoundError when it cannot be one."""
+    try:
+        return UUID(job_id)
+    except ValueError:
+        raise NotFoundError(f"There is no job {job_id} in the ledger.") from None
 
 
 def print_json(value: Any) -> None:

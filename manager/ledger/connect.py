@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -83,7 +83,11 @@ class Ledger:
                 "hashtextextended(current_schema() || %(id)s, 0)) AS locked",
                 {"id": str(job_id)},
             )
-            yield connection if locked.locked else None
+            try:
+                yield connection if locked.locked else None
+            finally:  # at once, not when the server has noticed that the connection is closed
+                with suppress(psycopg.OperationalError):
+                    connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 @contextmanager

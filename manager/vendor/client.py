@@ -74,7 +74,7 @@ class NoGate:
 class VendorClient:
     """The vendor's API with one account's key; safe to share between threads.
 
-    Every method raises an error of `manager.vendor.errors`, and ends within `call_limit`
+    Every method raises an error of `manager.vendor.errors`, and ends within the `call_limit`
     seconds. RateLimited with status None is the gate's: nothing was sent.
     """
 
@@ -88,11 +88,6 @@ class VendorClient:
     def from_settings(cls, settings: Settings, gate: RateGate | None = None) -> VendorClient:
         """A client for the configured account. Raises ConfigurationError without a usable key."""
         return cls(new_client(settings), settings, gate or NoGate())
-
-    @property
-    def call_limit(self) -> float:
-        """Seconds within which any call ends, connecting included."""
-        return self._settings.vendor_connect_timeout + self._settings.vendor_read_timeout
 
     def submit(
         self,
@@ -215,7 +210,7 @@ class VendorClient:
     def _send(self, call: str, request: httpx.Request, secrets: tuple[str, ...]) -> Answer:
         try:
             with (
-                TimeLimit(self.call_limit) as limit,
+                TimeLimit(self._settings.call_limit) as limit,
                 exchange(self._http, request, limit) as response,
             ):
                 body, broken = _bounded_body(response, limit)

@@ -56,12 +56,18 @@ _PASSING = frozenset({408, 425, 429})
 
 
 def fetch(
-    job: VendorJob, directory: Path, settings: Settings, refresh: Callable[[], VendorJob]
+    job: VendorJob,
+    directory: Path,
+    settings: Settings,
+    refresh: Callable[[], VendorJob],
+    *,
+    parts: int | None = None,
 ) -> list[Path]:
     """Download the results of a completed job; the paths of its parts, in order.
 
     refresh: asks the vendor for the job again, for fresh links; called once at most, when the
     job has no links or they have expired. Its errors pass through.
+    parts: only the first so many.
     Raises DownloadFailed when it may work later (what is there is kept), LinksExpired when
     fresh links do not work either, DownloadRefused for a link that leads elsewhere, and
     ResultsTooLarge when the compressed results have more than `merge_max_bytes`.
@@ -72,13 +78,13 @@ def fetch(
     with _Spool(job.batch_id, directory, settings) as spool:
         if job.links:
             try:
-                return spool.load(job.links)
+                return spool.load(job.links[:parts])
             except LinksExpired:
                 pass
         fresh = refresh().links
         if not fresh:
             raise DownloadFailed(f"The vendor gives no link to the results of job {job.batch_id}.")
-        return spool.load(fresh)
+        return spool.load(fresh[:parts])
 
 
 class _Broken(Exception):

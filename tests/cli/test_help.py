@@ -8,7 +8,7 @@ from tests.cli.conftest import Call
 
 COMMANDS = [
     "demo", "up", "worker", "beat", "web", "enqueue", "results", "status", "requests", "jobs",
-    "slots", "cancel", "pause", "resume", "db upgrade", "db current", "db downgrade",
+    "slots", "cancel", "pause", "resume", "resolve", "db upgrade", "db current", "db downgrade",
 ]  # fmt: skip
 
 

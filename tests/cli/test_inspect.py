@@ -174,6 +174,67 @@ def test_status_warns_of_jobs_in_trouble(settings: Settings, alone: Call) -> Non
     assert "warning 1 job(s) in state packed: 503 from the vendor" in alone("status").out
 
 
+@pytest.fixture
+def submitting(settings: Settings) -> str:
+    """A job that was begun to be submitted an hour ago."""
+    Manager(settings).enqueue("domains", ["stripe.com"])
+    job_id = "01a20eff-d380-735e-a13e-eab9483946d5"
+    run_sql(
+        settings,
+        f"""
+        INSERT INTO job (id, account_id, lane_id, state, why, identifier_count, slot, submitting_at)
+        SELECT '{job_id}', account_id, id, 'submitting', 'unresolved', 1, 1, now() - interval '1 h'
+        FROM lane
+        """,
+    )
+    return job_id
+
+
+@pytest.mark.integration
+def test_an_operator_can_have_an_unresolved_job_sent_again(alone: Call, submitting: str) -> None:
+    done = alone("resolve", submitting, "--send-again", "--yes")
+    assert (done.code, done.out) == (0, f"Job {submitting} is submitted again.\n")
+    shown = alone("jobs", submitting, "--json").json
+    assert (shown["state"], shown["slot"]) == ("packed", None)
+    again = alone("resolve", submitting, "--send-again", "--yes", "--json")
+    assert again.code == 1
+    assert again.error == f"enrichd: Job {submitting} is packed: there is nothing to resolve."
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("options", "code", "error"),
+    [
+        ("", 2, "Say either --adopt BATCH_ID or --send-again."),
+        ("--adopt b --send-again", 2, "Say either --adopt BATCH_ID or --send-again."),
+        ("--send-again --json", 2, "--json asks no questions; add --yes."),
+        ("--adopt b", 2, "the vendor's API key is not set."),
+    ],
+)
+def test_what_is_not_said_clearly_resolves_nothing(
+    alone: Call, submitting: str, options: str, code: int, error: str
+) -> None:
+    done = alone("resolve", submitting, *options.split())
+    assert done.code == code
+    assert error in done.error
+    assert alone("jobs", submitting, "--json").json["state"] == "submitting"
+
+
+@pytest.mark.integration
+def test_without_a_yes_nothing_is_sent_again(alone: Call, submitting: str) -> None:
+    done = alone("resolve", submitting, "--send-again", stdin=b"n\n")
+    assert done.code == 1
+    assert "it is paid twice" in done.out
+    assert alone("jobs", submitting, "--json").json["state"] == "submitting"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("job_id", ["nonsense", "01a20eff-0000-735e-a13e-eab9483946d5"])
+def test_what_is_no_job_cannot_be_resolved(alone: Call, job_id: str) -> None:
+    done = alone("resolve", job_id, "--send-again", "--yes")
+    assert (done.code, done.error) == (1, f"enrichd: There is no job {job_id} in the ledger.")
+
+
 @pytest.mark.integration
 def test_what_others_wrote_cannot_steer_the_terminal(settings: Settings, alone: Call) -> None:
     Manager(settings).enqueue("domains", ["stripe.com"])
@@ -207,6 +268,7 @@ def test_a_ledger_without_its_schema_asks_for_db_upgrade(
 
 
 EVERY = ["requests", "jobs", "slots", "pause", "resume", "db current", "db upgrade",
+         "resolve 01a20eff-d380-735e-a13e-eab9483946d5 --send-again --yes",
          "enqueue -", "results 01a20eff-d380-735e-a13e-eab9483946d5"]  # fmt: skip
 
 

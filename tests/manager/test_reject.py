@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -121,6 +124,24 @@ def test_a_vendor_that_refuses_everything_pauses_the_account(
     assert submissions(daemon) == {"400": 4}
     assert (daemon.paused() or "").startswith("the vendor has refused 4 submissions in a row")
     assert daemon.states() == {"packed": 64}, "none of them is to blame"
+
+
+def test_refusals_at_once_are_counted_one_after_the_other(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reject, "REFUSALS", 3)
+    daemon.sandbox.fault("submit", "status", status=400, times=None)
+    jobs = [daemon.packed(size, first=size * 100) for size in (2, 3, 4, 5)]
+    both = threading.Barrier(4)
+
+    def at_once(job_id: UUID) -> None:
+        context = daemon.another().context
+        both.wait()
+        submit(context, job_id)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(at_once, jobs))
+    assert (daemon.paused() or "").startswith("the vendor has refused 3 submissions in a row")
 
 
 def test_an_acceptance_in_between_shows_that_the_vendor_accepts(

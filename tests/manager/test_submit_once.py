@@ -73,6 +73,15 @@ def test_while_one_is_unresolved_another_of_its_size_is_sent_one_smaller(daemon:
     assert daemon.job(unresolved).state == "submitting"
 
 
+def test_what_is_left_out_is_not_bought_when_no_request_wants_it_any_more(daemon: Daemon) -> None:
+    daemon.unresolved(3, "reset_after")
+    request = daemon.enqueue(3, first=100)
+    other = daemon.packed()
+    request.cancel()
+    submit(daemon.context, other)
+    assert daemon.states() == {"packed": 5, "cancelled": 1}
+
+
 def test_what_a_callers_open_transaction_holds_is_not_left_out(daemon: Daemon) -> None:
     daemon.unresolved(3, "reset_after")
     other = daemon.packed(3, first=100)

@@ -88,6 +88,17 @@ def test_the_whole_is_taken_when_there_are_no_parts(
     assert path.read_bytes() == FILES["/3"]
 
 
+def test_only_as_many_parts_as_are_wanted_are_asked_for(
+    server: Server, settings: Settings, tmp_path: Path
+) -> None:
+    server.reply = serve
+    urls = tuple(server.url + name for name in FILES)
+    job = VendorJob(batch_id="b-1", download_urls=urls)
+    [path] = download.fetch(job, tmp_path, settings, lambda: job, parts=1)
+    assert path.read_bytes() == FILES["/0"]
+    assert [call.path for call in server.calls] == ["/0"]
+
+
 def test_the_key_is_never_sent(server: Server, fetch: Fetch) -> None:
     def reply(call: Call) -> None:
         if call.path == "/moved":

@@ -193,7 +193,7 @@ def test_a_server_that_drips_holds_no_worker(
     begun = time.monotonic()
     with pytest.raises(errors.Unclear):
         client.submit("domains", ["acme.com"])
-    assert time.monotonic() - begun < client.call_limit + 0.5
+    assert time.monotonic() - begun < client._settings.call_limit + 0.5
 
 
 def test_a_connection_that_was_never_made_was_certainly_not_accepted(settings: Settings) -> None:

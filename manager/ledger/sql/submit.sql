@@ -30,10 +30,11 @@ WITH stuck AS (
     FOR UPDATE OF e SKIP LOCKED
 ), shed AS (
     UPDATE enrichment SET state = 'pending', job_id = NULL FROM last WHERE enrichment.id = last.id
-    RETURNING 1
+    RETURNING enrichment.id
 )
 UPDATE job SET identifier_count = identifier_count - 1, why = %(why)s, due_at = clock_timestamp()
 FROM shed WHERE job.id = %(job_id)s
+RETURNING shed.id
 
 -- name: accepted: The vendor has the job under this batch_id.
 UPDATE job SET
@@ -46,7 +47,7 @@ RETURNING id
 -- name: put_back: The vendor certainly does not have the job; it waits for its next try.
 UPDATE job SET
     state = 'packed', why = %(why)s, slot = NULL, error = %(error)s,
-    failures = failures + %(failed)s::integer,
+    failures = least(failures + %(failed)s::integer, 32767),
     due_at = clock_timestamp() + %(wait)s::interval
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 RETURNING id
@@ -61,7 +62,8 @@ UPDATE job SET state = 'rejected', why = %(why)s, slot = NULL, error = %(error)s
 WHERE id = %(job_id)s AND state = 'submitting' AND attempts = %(attempts)s
 RETURNING id
 
--- name: refusals: How many submissions the vendor has refused since it accepted one.
+-- name: refusals: How many submissions the vendor has refused since it accepted one. After lock_account,
+-- which lets one refusal be counted after the other.
 SELECT count(*) AS count FROM job
 WHERE account_id = %(account_id)s AND state = 'rejected'
   AND ended_at > coalesce((SELECT max(accepted_at) FROM job WHERE account_id = %(account_id)s), '-infinity')
@@ -91,6 +93,9 @@ FROM (
       AND identifier_count BETWEEN %(size)s / 2 AND %(size)s * 2
     ORDER BY completed_at DESC LIMIT 20
 ) last
+
+-- name: lock_account: Until the end of the transaction.
+SELECT id FROM account WHERE id = %(account_id)s FOR NO KEY UPDATE
 
 -- name: pause: Nothing new is submitted on the account until an operator resumes it.
 UPDATE account SET paused_reason = %(reason)s, paused_at = now()

@@ -46,3 +46,6 @@ UPDATE account SET swept_at = clock_timestamp() WHERE id = %(account_id)s
 
 -- name: work_left: Whether anything waits or runs; an idle account is left in peace.
 SELECT EXISTS (SELECT FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL) AS jobs
+
+-- name: ended_among: Which of these jobs have ended.
+SELECT id FROM job WHERE id = ANY(%(job_ids)s) AND ended_at IS NOT NULL
