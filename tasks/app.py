@@ -3,15 +3,23 @@
 A message is a wake-up call, never a fact: it may be lost, doubled, late or out of order. So
 nothing is kept of it (no results), it is short-lived (expires), and it is acknowledged early:
 a wake-up that dies with its worker is made up for by the next sweep. (Late acknowledgement
-would have Redis deliver it again after its visibility time-out, to no use.)
+would have Redis deliver it again after its visibility time-out, to no use.) And none is sent to
+a queue that is full of them, as it is when nobody has worked for long.
 """
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from celery import Celery
 from kombu.entity import Queue
+from redis.exceptions import RedisError
 
+from manager import semaphore
 from manager.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # Steps that end within moments, and those that download results: these must not delay those.
 QUICK, MERGE = "enrichd.quick", "enrichd.merge"
@@ -19,11 +27,38 @@ QUICK, MERGE = "enrichd.quick", "enrichd.merge"
 PULSE_INTERVAL = 10.0
 # Seconds after which a task that hangs is killed, and its process replaced.
 QUICK_LIMIT, MERGE_LIMIT = 900, 4 * 3600
+# Wake-ups that may wait in a queue. An expired one stays there until a worker takes it, so without
+# a limit they would fill Redis while no worker runs.
+MAX_WAITING = 1_000
 
 
-def make_app(settings: Settings) -> Celery:
+class App(Celery):  # type: ignore[misc]
+    """Celery, but for wake-ups to a queue that is full: those are not sent."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__("enrichd", broker=settings.redis, set_as_current=True)
+        self._redis = semaphore.connect(settings)
+
+    def send_task(self, name: str, *args: Any, **options: Any) -> Any:
+        """Send it; None when it was not sent."""
+        queue = self.conf.task_routes.get(name, {}).get("queue", QUICK)
+        if self.waiting(queue) >= MAX_WAITING:
+            log.debug("wake-up %s not sent: %s wait in %s already", name, MAX_WAITING, queue)
+            return None
+        return super().send_task(name, *args, **options)
+
+    def waiting(self, queue: str) -> int:
+        """How many wake-ups wait in the queue, as far as Redis can be asked."""
+        prefix = self.conf.broker_transport_options["global_keyprefix"]
+        try:
+            return int(self._redis.llen(prefix + queue))
+        except RedisError:  # then it cannot be sent either, and the sender says so
+            return 0
+
+
+def make_app(settings: Settings) -> App:
     """The application for these settings."""
-    app = Celery("enrichd", broker=settings.redis, set_as_current=True)
+    app = App(settings)
     app.conf.update(
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
@@ -64,5 +99,4 @@ def make_app(settings: Settings) -> Celery:
 
 
 def _every(seconds: float, task: str) -> dict[str, object]:
-    # an expired wake-up is dropped, so that none pile up while no worker runs
     return {"task": task, "schedule": seconds, "options": {"expires": max(seconds * 3, 5)}}

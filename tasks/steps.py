@@ -20,6 +20,7 @@ from manager.poll import poll
 from manager.reconcile import reconcile
 from manager.resolve import resolve
 from manager.settings import Settings
+from manager.spool import tidy
 from manager.submit import submit
 from manager.sweep import sweep
 from tasks.heartbeat import Heartbeat
@@ -37,7 +38,7 @@ ACCOUNT_STEPS: dict[str, Callable[[Context], list[Wake]]] = {
     "reconcile": reconcile,
     "pack": pack,
     "poll": poll,
-    "pulse": lambda _: [],
+    "pulse": tidy,
 }
 JOB_STEPS: dict[str, Callable[[Context, UUID], list[Wake]]] = {
     "submit": submit,
