@@ -265,18 +265,15 @@ def rate_limited(world: World, rng: random.Random) -> None:
 
 @fault
 def no_credits(world: World, rng: random.Random) -> None:
-    """402 until credits are bought, and an operator resumes the account."""
+    """402 until credits are bought; the operator resumes the account then."""
     with _setting(world, credits=0):
         time.sleep(rng.uniform(1, 4))
-    resume(world)
 
 
 @fault
 def key_refused(world: World, rng: random.Random) -> None:
-    """401, then an operator resumes the account."""
+    """401 or 403; the operator resumes the account then."""
     world.sandbox.fault("submit", "status", times=1, status=rng.choice((401, 403)))
-    time.sleep(rng.uniform(1, 4))
-    resume(world)
 
 
 @fault
@@ -346,22 +343,6 @@ def vendor_clock_jumps(world: World, rng: random.Random) -> None:
     world.sandbox.advance(rng.uniform(10, 300))
 
 
-def resume(world: World) -> None:
-    """What an operator does when the account is paused: `enrichd resume`, until it is done."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with psycopg.connect(
-                world.servers.database_url, autocommit=True, connect_timeout=5
-            ) as connection:
-                connection.execute(
-                    "UPDATE enrichment.account SET paused_reason = NULL, paused_at = NULL"
-                )
-                return
-        except psycopg.Error:
-            time.sleep(0.2)
-
-
 def clear(world: World) -> None:
     """End everything that may still go wrong."""
     world.sandbox.clear_faults()
@@ -373,7 +354,6 @@ def clear(world: World) -> None:
             proxy.mend()
         if daemon.supervisor is None:
             daemon.start()
-    resume(world)
 
 
 def apply(world: World, kind: str, seed: int) -> None:

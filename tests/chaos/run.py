@@ -14,6 +14,7 @@ import psycopg
 
 from tests.chaos import check, faults
 from tests.chaos.load import Load
+from tests.chaos.operators import Operator
 from tests.chaos.schedule import Event, schedule
 from tests.chaos.world import World
 
@@ -107,8 +108,9 @@ def run(
     events = schedule(seed, seconds, sorted(faults.FAULTS), mean_pause)
     ended: list[tuple[str, float]] = []
     with World(seed, daemons) as world:
-        load = Load(world.settings, seed, per_second)
+        load, operator = Load(world.settings, seed, per_second), Operator(world.settings)
         load.start()
+        operator.start()
         check.working(world.settings, daemons, timeout=60)
         threads = _inject(world, events, report, ended)
         for thread in threads:
@@ -117,6 +119,7 @@ def run(
         load.stop()
         quiet = time.monotonic()
         check.drained(world.settings, PATIENCE)
+        operator.stop()
         report.drained_after = time.monotonic() - quiet
         report.violations = list(check.violations(world, load.accepted))
         report.requests, report.identifiers = len(load.accepted), load.identifiers
