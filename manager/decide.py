@@ -18,32 +18,65 @@ from manager.context import Context
 from manager.errors import ConflictError, NotFoundError, UnavailableError
 from manager.ledger.connect import first
 from manager.ledger.sql import Statements
+from manager.submit import KEEP_ANSWER
 from manager.vendor import errors
 from manager.vendor.types import VendorJob
 
 SQL = Statements("resolve")
+_MEANWHILE = "Job {0} is not `submitting` any more; see `enrichd jobs {0}`."
 
 
 def adopt(context: Context, job_id: UUID, batch_id: str) -> None:
-    """The job is that one at the vendor. Raises NotFoundError, ConflictError, UnavailableError."""
+    """The job is that one at the vendor, unless that is certainly another's.
+
+    Raises NotFoundError, ConflictError, UnavailableError.
+    """
     with _unresolved(context, job_id) as (connection, job):
-        theirs = _look_up(context, batch_id)
-        if first(connection, SQL.known_batches, {"batch_ids": [theirs.batch_id]}):
-            raise ConflictError(f"{batch_id} is another job of the ledger already.")
-        if not theirs.is_company_enrich:
-            raise ConflictError(f"{batch_id} does not enrich companies, so it is not ours.")
-        if theirs.identifier_count not in (None, job.identifier_count):
-            raise ConflictError(
-                f"{batch_id} has {theirs.identifier_count} identifiers and job {job_id} has "
-                f"{job.identifier_count}, so it is not ours."
-            )
-        resolve.adopt(connection, job, theirs, f"an operator: it is {theirs.batch_id}")
+        theirs = _status(context, batch_id)
+        if reason := _not_ours(context, connection, job, theirs):
+            raise ConflictError(f"{batch_id} is not job {job_id}: {reason}.")
+        if not resolve.adopt(connection, job, theirs, f"an operator: it is {theirs.batch_id}"):
+            raise ConflictError(_MEANWHILE.format(job_id))
 
 
 def send_again(context: Context, job_id: UUID) -> None:
-    """The vendor does not have the job. Raises NotFoundError, ConflictError."""
+    """The vendor does not have the job, unless there are signs that it does.
+
+    Raises NotFoundError, ConflictError, UnavailableError.
+    """
+    context.settings.redis  # noqa: B018 - raises when it is missing, before anything is done
     with _unresolved(context, job_id) as (connection, job):
-        resolve.send_again(context, connection, job, "an operator: the vendor does not have it")
+        if job.webhook_at is not None:
+            raise ConflictError(f"The vendor has job {job_id}: its webhook came. Use --adopt.")
+        with _asking(f"whether it has job {job_id}"):
+            candidates = resolve.find_candidates(context, connection, job)
+        if at_work := [it.batch_id for it in candidates if it.active]:
+            raise ConflictError(
+                f"The vendor may have job {job_id}: {', '.join(at_work)} is at work still. "
+                "When it has ended the daemon finds out by itself, if its results can be read."
+            )
+        why = "an operator: the vendor does not have it"
+        if not resolve.send_again(context, connection, job, why):
+            raise ConflictError(_MEANWHILE.format(job_id))
+
+
+def _not_ours(
+    context: Context, connection: Connection[Any], job: Any, theirs: VendorJob
+) -> str | None:
+    """Why it certainly is another's, or may not be adopted yet."""
+    if first(connection, SQL.known_batches, {"batch_ids": [theirs.batch_id]}):
+        return "it is another one of the ledger"
+    if not theirs.is_company_enrich:
+        return "it does not enrich companies"
+    if theirs.identifier_count not in (None, job.identifier_count):
+        return f"it has {theirs.identifier_count} identifiers, not {job.identifier_count}"
+    if theirs.created_at and theirs.created_at < job.submitting_at - resolve.CLOCK_MARGIN:
+        return f"it was created at {theirs.created_at:%Y-%m-%d %H:%M:%S %Z}, before our submission"
+    if theirs.active:
+        return "it is at work still; when it has ended its results tell whose it is"
+    with _asking(f"what {theirs.batch_id} is"):
+        verdict = resolve.judge(context, connection, job, theirs)
+    return "its results name others" if verdict is resolve.Verdict.NOT_OURS else None
 
 
 @contextmanager
@@ -59,7 +92,7 @@ def _unresolved(context: Context, job_id: UUID) -> Iterator[tuple[Connection[Any
         if job.state != "submitting":
             raise ConflictError(f"Job {job_id} is {job.state}: there is nothing to resolve.")
         # a worker that has lost its connection to Postgres may be calling the vendor still
-        under_way = context.settings.submission_limit - job.age
+        under_way = context.settings.submission_limit + KEEP_ANSWER - job.age
         if under_way > 0:
             raise ConflictError(
                 f"The submission of job {job_id} may be under way; try again in {under_way:.0f} s."
@@ -67,10 +100,19 @@ def _unresolved(context: Context, job_id: UUID) -> Iterator[tuple[Connection[Any
         yield connection, job
 
 
-def _look_up(context: Context, batch_id: str) -> VendorJob:
+def _status(context: Context, batch_id: str) -> VendorJob:
     try:
-        return context.vendor.status(batch_id)
+        with _asking(f"what {batch_id} is"):
+            return context.vendor.status(batch_id)
     except errors.UnknownJob:
         raise NotFoundError(f"The vendor has no job {batch_id} on this account.") from None
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    try:
+        yield
+    except errors.UnknownJob:
+        raise
     except errors.VendorError as error:
-        raise UnavailableError(f"The vendor does not say what {batch_id} is: {error}") from None
+        raise UnavailableError(f"The vendor does not say {what}: {error}") from None

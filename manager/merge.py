@@ -19,7 +19,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 
-from manager.backoff import backoff
+from manager.backoff import backoff, waited
 from manager.context import Context, Wake
 from manager.identifiers import NORMALISERS
 from manager.ledger.connect import cursor, execute, first, rows, transaction
@@ -36,8 +36,8 @@ SQL = Statements("merge")
 SETTLE = Statements("settle")
 # Tries at getting a results file whole before those of its parts that are whole are taken.
 FILE_TRIES = 5
-# Seconds after the job's end for which results that are gone or broken are asked for all the same:
-# a vendor in trouble says so, too, and they are paid for.
+# Seconds for which results that are gone or broken are asked for all the same, ever more rarely: a
+# vendor in trouble says so, too, and they are paid for.
 PATIENCE = 3600.0
 MAX_STRAYS = 1_000
 MAX_STRAY_BYTES = 65_536
@@ -114,7 +114,7 @@ def merge(context: Context, job_id: UUID) -> list[Wake]:
             _end(context, connection, job, SETTLE.failed, f"the results cannot be merged: {error}")
         except (errors.UnknownJob, errors.LinksExpired) as error:
             why = f"the results are gone: {error}; enqueue again to buy them again"
-            if job.age < PATIENCE:
+            if not _has_been_patient(context, job):
                 return _again(context, connection, job, why)
             _end(context, connection, job, SETTLE.expired, why)
         except errors.ResultsCorrupt as error:
@@ -137,7 +137,7 @@ def _merge(context: Context, connection: Connection[Any], job: Any, directory: P
         paths = _fetch(context, job, answer, directory)
         expected = answer.result_count or expected  # the poll's answer may have been wrong
     file = ResultsFile(paths, expected, job.identifier_type, context.settings)
-    if _is_final(job, broken=True):
+    if _is_final(context, job, broken=True):
         file.drop_broken_parts()
     try:
         _store(context, connection, job, replace(file), careful=False)
@@ -146,9 +146,13 @@ def _merge(context: Context, connection: Connection[Any], job: Any, directory: P
         _store(context, connection, job, replace(file), careful=True)
 
 
-def _is_final(job: Any, *, broken: bool) -> bool:
+def _has_been_patient(context: Context, job: Any) -> bool:
+    return waited(context.settings, job.failures) >= PATIENCE
+
+
+def _is_final(context: Context, job: Any, *, broken: bool) -> bool:
     """Whether to make do with the file; a broken one may still be replaced by a whole one."""
-    return job.bad_files + 1 >= FILE_TRIES and (job.age >= PATIENCE or not broken)
+    return job.bad_files + 1 >= FILE_TRIES and (not broken or _has_been_patient(context, job))
 
 
 def _fetch(context: Context, job: Any, answer: VendorJob, directory: Path) -> list[Path]:
@@ -176,7 +180,7 @@ def _store(
             for row in file.rows():
                 copy.write_row(row)
         doubt = file.doubt()
-        if doubt and not _is_final(job, broken=file.broken is not None):
+        if doubt and not _is_final(context, job, broken=file.broken is not None):
             raise errors.ResultsCorrupt(doubt)
         if careful:
             execute(connection, SQL.drop_unstorable, {})

@@ -63,14 +63,15 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
         if job is None:
             return []
         try:
-            candidates = _candidates(context, connection, job)
-            verdicts = [_judge(context, connection, job, candidate) for candidate in candidates]
+            candidates = find_candidates(context, connection, job)
+            verdicts = [judge(context, connection, job, candidate) for candidate in candidates]
         except errors.VendorError as error:
             return _cannot_look(context, connection, job, error)
         if Verdict.OURS in verdicts:
             ours = candidates[verdicts.index(Verdict.OURS)]
             why = f"resolved: it is {ours.batch_id}, its results name our identifiers"
-            return adopt(connection, job, ours, why)
+            adopt(connection, job, ours, why)
+            return [Wake("poll")]
         if Verdict.OPEN in verdicts:
             why = _may_be(candidates, verdicts)
             if any(candidate.active for candidate in candidates):
@@ -80,14 +81,18 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
         if _may_give_up(context, job, Verdict.EMPTY in verdicts):
             looks = f"{job.looks + 1} looks in {job.age:.0f} s"
             why = f"resolved: the vendor does not have it ({looks}); it is sent again"
-            return send_again(context, connection, job, why)
+            send_again(context, connection, job, why)
+            return [Wake("submit", job.id)]
         wait = context.settings.resolve_window / context.settings.resolve_looks
         why = "unresolved: not on the vendor's list yet"
         return _look_again(connection, job, wait, why)
 
 
-def _candidates(context: Context, connection: Connection[Any], job: Any) -> list[VendorJob]:
-    """The vendor's jobs that may be ours: same kind, same size, recent, unknown to the ledger."""
+def find_candidates(context: Context, connection: Connection[Any], job: Any) -> list[VendorJob]:
+    """The vendor's jobs that may be ours: same kind, same size, recent, unknown to the ledger.
+
+    Raises VendorError.
+    """
     since = job.submitting_at - CLOCK_MARGIN
     alike = [
         candidate
@@ -100,10 +105,8 @@ def _candidates(context: Context, connection: Connection[Any], job: Any) -> list
     return [candidate for candidate in alike if candidate.batch_id not in known]
 
 
-def _judge(
-    context: Context, connection: Connection[Any], job: Any, candidate: VendorJob
-) -> Verdict:
-    """Whose job it is, by the first envelopes of its results."""
+def judge(context: Context, connection: Connection[Any], job: Any, candidate: VendorJob) -> Verdict:
+    """Whose job it is, by the first envelopes of its results. Raises VendorError."""
     if candidate.active:
         return Verdict.OPEN
     if candidate.status != "completed" or candidate.result_count == 0:
@@ -124,20 +127,27 @@ def _judge(
 
 
 def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
-    """The first lines of its results file, as far as they can be read."""
+    """The first lines of its results file, as far as they can be read, from no more parts than
+    it takes.
+    """
     directory = context.spool_dir / f"{RESOLVE_PREFIX}{job.id}"
-    directory.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)  # a killed process has left another one's
+    answer = context.vendor.status(candidate.batch_id)
     lines: list[bytes] = []
     try:
-        paths = download.fetch(
-            context.vendor.status(candidate.batch_id),
-            directory,
-            context.settings,
-            lambda: context.vendor.status(candidate.batch_id),
-            parts=1,
-        )
-        with suppress(errors.ResultsCorrupt, errors.ResultsTooLarge):
-            lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
+        for parts in (1, 10, None):
+            paths = download.fetch(
+                answer,
+                directory,
+                context.settings,
+                lambda: context.vendor.status(candidate.batch_id),
+                parts=parts,
+            )
+            lines.clear()
+            with suppress(errors.ResultsCorrupt, errors.ResultsTooLarge):
+                lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
+            if len(lines) == SAMPLE or len(paths) == len(answer.links):
+                break
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return lines
@@ -181,20 +191,19 @@ def _may_give_up(context: Context, job: Any, may_have_been_empty: bool) -> bool:
     return bool(job.age >= patience and job.looks + 1 >= settings.resolve_looks and not heard_of)
 
 
-def adopt(connection: Connection[Any], job: Any, ours: VendorJob, why: str) -> list[Wake]:
-    """The vendor has the job under that batch_id."""
+def adopt(connection: Connection[Any], job: Any, ours: VendorJob, why: str) -> bool:
+    """The vendor has the job under that batch_id; False when its answer has come meanwhile."""
     parameters = _attempt(job) | {
         "batch_id": ours.batch_id,
         "entities_requested": ours.entities_requested,
         "why": why,
         "poll_after": timedelta(0),
     }
-    execute(connection, SUBMIT.accepted, parameters)
-    return [Wake("poll")]
+    return execute(connection, SUBMIT.accepted, parameters) > 0
 
 
-def send_again(context: Context, connection: Connection[Any], job: Any, why: str) -> list[Wake]:
-    """The vendor does not have the job: it waits for a slot again."""
+def send_again(context: Context, connection: Connection[Any], job: Any, why: str) -> bool:
+    """The vendor does not have the job: it waits for a slot again; False as for `adopt`."""
     slot = job.slot
     parameters = _attempt(job) | {
         "why": why,
@@ -202,9 +211,10 @@ def send_again(context: Context, connection: Connection[Any], job: Any, why: str
         "failed": True,
         "wait": timedelta(0),
     }
-    if first(connection, SUBMIT.put_back, parameters):
-        release(context, Holder(job.id, job.attempts), slot)
-    return [Wake("submit", job.id)]
+    if first(connection, SUBMIT.put_back, parameters) is None:
+        return False
+    release(context, Holder(job.id, job.attempts), slot)
+    return True
 
 
 def _look_again(

@@ -7,6 +7,7 @@ have it; whenever that is not certain it stays `submitting`, and `resolve` finds
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from manager.reject import reject
 from manager.schedule import first_poll
 from manager.semaphore import Holder
 from manager.vendor import errors
+
+log = logging.getLogger(__name__)
 
 SQL = Statements("submit")
 SETTLE = Statements("settle")
@@ -140,7 +143,8 @@ def _send(context: Context, connection: Connection[Any], submission: Submission)
         "poll_after": poll_after,
     }
     # nothing may come between the answer and its writing down
-    write_down(context, connection, SQL.accepted, parameters)
+    if not write_down(context, connection, SQL.accepted, parameters):
+        log.warning("job %s was accepted as %s, too late", job.id, accepted.batch_id)
     return []
 
 
@@ -212,7 +216,7 @@ def _wait(connection: Connection[Any], job_id: UUID, seconds: float, why: str) -
 
 def write_down(
     context: Context, connection: Connection[Any], sql: Any, parameters: dict[str, Any]
-) -> None:
+) -> int:
     """Write the vendor's answer into the ledger, through a restart of Postgres if need be.
 
     The statement compares the attempt, so it is safe without the job's lock. If it cannot be
@@ -220,15 +224,13 @@ def write_down(
     """
     deadline = time.monotonic() + KEEP_ANSWER
     try:
-        execute(connection, sql, parameters)
-        return
+        return execute(connection, sql, parameters)
     except psycopg.OperationalError:
         pass
     while True:
         try:
             with context.ledger.connect() as another:
-                execute(another, sql, parameters)
-                return
+                return execute(another, sql, parameters)
         except (psycopg.OperationalError, UnavailableError):
             if time.monotonic() > deadline:
                 raise

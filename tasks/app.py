@@ -14,6 +14,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.entity import Queue
+from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from manager import semaphore
@@ -40,20 +41,21 @@ class App(Celery):  # type: ignore[misc]
         self._redis = semaphore.connect(settings)
 
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
-        """Send it; None when it was not sent."""
+        """Send it; None when it was not sent. Raises OperationalError, as Celery does."""
         queue = self.conf.task_routes.get(name, {}).get("queue", QUICK)
-        if self.waiting(queue) >= MAX_WAITING:
+        try:
+            waiting = self.waiting(queue)
+        except RedisError as error:  # then it cannot be sent either
+            raise OperationalError(str(error)) from None
+        if waiting >= MAX_WAITING:
             log.debug("wake-up %s not sent: %s wait in %s already", name, MAX_WAITING, queue)
             return None
         return super().send_task(name, *args, **options)
 
     def waiting(self, queue: str) -> int:
-        """How many wake-ups wait in the queue, as far as Redis can be asked."""
+        """How many wake-ups wait in the queue. Raises RedisError."""
         prefix = self.conf.broker_transport_options["global_keyprefix"]
-        try:
-            return int(self._redis.llen(prefix + queue))
-        except RedisError:  # then it cannot be sent either, and the sender says so
-            return 0
+        return int(self._redis.llen(prefix + queue))
 
 
 def make_app(settings: Settings) -> App:

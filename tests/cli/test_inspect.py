@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from manager import Manager, Settings
+from sandbox import Sandbox
 from tests.cli.conftest import Call, Installation
 
 JOB_KEYS = {"job_id", "type", "fields", "state", "slot", "batch_id", "identifier_count", "why"}
@@ -191,7 +192,21 @@ def submitting(settings: Settings) -> str:
 
 
 @pytest.mark.integration
-def test_an_operator_can_have_an_unresolved_job_sent_again(alone: Call, submitting: str) -> None:
+def test_an_operator_can_have_an_unresolved_job_sent_again(
+    alone: Call, submitting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(api_key="test-key") as sandbox:
+        monkeypatch.setenv("ENRICHD_VENDOR_URL", sandbox.url)
+        monkeypatch.setenv("ENRICHD_VENDOR_API_KEY", "test-key")
+        none = alone("resolve", submitting, "--adopt", "none-such")
+        assert (none.code, none.error) == (
+            1,
+            "enrichd: The vendor has no job none-such on this account.",
+        )
+        send_again(alone, submitting)
+
+
+def send_again(alone: Call, submitting: str) -> None:
     done = alone("resolve", submitting, "--send-again", "--yes")
     assert (done.code, done.out) == (0, f"Job {submitting} is submitted again.\n")
     shown = alone("jobs", submitting, "--json").json

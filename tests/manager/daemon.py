@@ -144,11 +144,10 @@ class Daemon:
     # How time passes
 
     def hasten(self, seconds: float = 0) -> None:
-        """Make due what waits, open the rate limits, and let jobs be that much older."""
+        """Make due what waits, open the rate limits, and let submissions be that much older."""
         self.execute(
             "UPDATE job SET due_at = least(due_at, now()), "
-            "submitting_at = submitting_at - make_interval(secs => %(seconds)s), "
-            "completed_at = completed_at - make_interval(secs => %(seconds)s) "
+            "submitting_at = submitting_at - make_interval(secs => %(seconds)s) "
             "WHERE ended_at IS NULL",
             seconds=seconds,
         )
@@ -252,7 +251,10 @@ class Daemon:
 
     def replace(self, job_id: UUID, change: Callable[[bytes], bytes]) -> None:
         """Put another content into the first part of the vendor's results of a completed job."""
-        batch_id = self.job(job_id).batch_id
+        self.replace_part(self.job(job_id).batch_id, change)
+
+    def replace_part(self, batch_id: str, change: Callable[[bytes], bytes]) -> None:
+        """The same for a job whose batch_id the ledger does not know."""
         link = self.context.vendor.status(batch_id).links[0]
         httpx.get(link, trust_env=False).raise_for_status()  # it is made when first asked for
         file = self._results_dir / batch_id / "part-00000.jsonl.gz"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from manager import decide
-from manager.errors import ConflictError, NotFoundError, UnavailableError
-from manager.submit import submit
+from manager.context import Context
+from manager.errors import ConfigurationError, ConflictError, NotFoundError, UnavailableError
+from manager.submit import KEEP_ANSWER, submit
+from manager.vendor.types import VendorJob
 from tests.manager.daemon import LONG, Daemon, domains
 
 pytestmark = pytest.mark.integration
@@ -21,7 +25,15 @@ def stuck(daemon: Daemon) -> UUID:
     daemon.sandbox.advance(LONG)
     daemon.sandbox.fault("download", "status", status=404, times=None)
     assert daemon.look(job_id, times=10) == "submitting"
+    daemon.hasten(seconds=KEEP_ANSWER)
     return job_id
+
+
+def foreign(daemon: Daemon, count: int) -> str:
+    """A job of somebody else with the same key, of so many identifiers."""
+    made = daemon.sandbox.foreign(identifiers=domains(count, first=9_000), seconds=5)
+    batch_id: str = made["batch_id"]
+    return batch_id
 
 
 def batch_of(daemon: Daemon) -> str:
@@ -48,10 +60,11 @@ def test_what_an_operator_adopts_is_merged_and_not_bought_again(
 
 def test_what_an_operator_sends_again_frees_its_slot_and_is_bought(daemon: Daemon) -> None:
     job_id = daemon.unresolved(3, "reset_before")
-    daemon.sandbox.foreign(identifiers=domains(3, first=9_000), seconds=5)
+    foreign(daemon, 3)
     daemon.sandbox.advance(LONG)
     daemon.sandbox.fault("download", "status", status=404, times=4)
     assert daemon.look(job_id) == "submitting"
+    daemon.hasten(seconds=KEEP_ANSWER)
     decide.send_again(daemon.context, job_id)
     job = daemon.job(job_id)
     assert (job.state, job.slot) == ("packed", None)
@@ -65,15 +78,77 @@ def test_what_an_operator_sends_again_frees_its_slot_and_is_bought(daemon: Daemo
 def test_another_job_of_the_ledger_cannot_be_adopted(daemon: Daemon, stuck: UUID) -> None:
     known = daemon.accepted(2, first=100)
     batch_id = daemon.job(known).batch_id
-    with pytest.raises(ConflictError, match=f"{batch_id} is another job of the ledger already"):
+    with pytest.raises(ConflictError, match=f"{batch_id} is not job {stuck}: it is another one"):
         decide.adopt(daemon.context, stuck, batch_id)
     assert daemon.job(stuck).state == "submitting"
 
 
 def test_a_job_of_another_size_cannot_be_adopted(daemon: Daemon, stuck: UUID) -> None:
-    batch_id = daemon.sandbox.foreign(identifiers=domains(4, first=9_000), seconds=5)["batch_id"]
-    with pytest.raises(ConflictError, match=r"has 4 identifiers and job .* has 3, so it is not"):
+    batch_id = foreign(daemon, 4)
+    with pytest.raises(ConflictError, match=f"{batch_id} is not .* it has 4 identifiers, not 3"):
         decide.adopt(daemon.context, stuck, batch_id)
+
+
+def test_a_job_whose_results_name_others_cannot_be_adopted(daemon: Daemon, stuck: UUID) -> None:
+    batch_id = foreign(daemon, 3)
+    daemon.sandbox.advance(LONG)
+    daemon.sandbox.clear_faults()
+    with pytest.raises(ConflictError, match=f"{batch_id} is not .* its results name others"):
+        decide.adopt(daemon.context, stuck, batch_id)
+
+
+def test_a_job_from_before_the_submission_cannot_be_adopted(
+    daemon: Daemon, stuck: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = daemon.job(stuck).submitting_at - timedelta(days=3)
+    theirs = VendorJob(batch_id="theirs", status="completed", created_at=early)
+    monkeypatch.setattr(daemon.context.vendor, "status", lambda _: theirs)
+    with pytest.raises(ConflictError, match=f"theirs is not .* created at {early.date()}"):
+        decide.adopt(daemon.context, stuck, "theirs")
+
+
+def test_a_job_that_is_at_work_is_neither_adopted_nor_passed_over(
+    daemon: Daemon, stuck: UUID
+) -> None:
+    batch_id = foreign(daemon, 3)
+    with pytest.raises(ConflictError, match=f"{batch_id} is not .* it is at work still"):
+        decide.adopt(daemon.context, stuck, batch_id)
+    with pytest.raises(ConflictError, match=f"may have job {stuck}: {batch_id} is at work still"):
+        decide.send_again(daemon.context, stuck)
+    assert daemon.job(stuck).state == "submitting"
+
+
+def test_what_a_webhook_told_of_is_not_sent_again(daemon: Daemon, stuck: UUID) -> None:
+    daemon.execute("UPDATE job SET webhook_at = now()")
+    with pytest.raises(ConflictError, match=f"The vendor has job {stuck}: its webhook came"):
+        decide.send_again(daemon.context, stuck)
+
+
+def test_an_answer_that_comes_meanwhile_is_the_one_that_counts(
+    daemon: Daemon, stuck: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = foreign(daemon, 3)
+    daemon.sandbox.advance(LONG)
+
+    def answer_comes(*_: Any) -> VendorJob:
+        daemon.execute(
+            "UPDATE job SET state = 'pending', why = 'accepted', batch_id = %(batch_id)s",
+            batch_id=batch_of(daemon),
+        )
+        return status(other)
+
+    status = daemon.context.vendor.status
+    monkeypatch.setattr(daemon.context.vendor, "status", answer_comes)
+    with pytest.raises(ConflictError, match=f"Job {stuck} is not `submitting` any more"):
+        decide.adopt(daemon.context, stuck, other)
+    assert daemon.job(stuck).batch_id == batch_of(daemon)
+
+
+def test_without_redis_nothing_is_begun(daemon: Daemon, stuck: UUID) -> None:
+    settings = daemon.context.settings.model_copy(update={"redis_url": None})
+    with pytest.raises(ConfigurationError, match="Redis's URL is not set"):
+        decide.send_again(Context(settings, "test"), stuck)
+    assert daemon.job(stuck).state == "submitting"
 
 
 @pytest.mark.parametrize("batch_id", ["nothing-like-it", "", "../batch", "x" * 10_000])

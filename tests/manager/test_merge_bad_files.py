@@ -9,17 +9,28 @@ from uuid import UUID
 import pytest
 
 from manager import merge as merging
-from manager.merge import FILE_TRIES, PATIENCE, merge
+from manager.backoff import waited
+from manager.merge import FILE_TRIES, merge
 from tests.manager.daemon import Daemon, domains
 from tests.manager.results_file import envelope, outcomes, reasons, strays
 
 pytestmark = pytest.mark.integration
 
 
-def merge_at_last(daemon: Daemon, job_id: UUID, pause: float = 0) -> int:
-    """Merge until the job has ended, so many seconds apart; how many tries it took."""
-    for tries in range(1, 3 * FILE_TRIES):
-        daemon.hasten(pause)
+# How often a broken file is fetched within the time that it is waited for a whole one.
+BROKEN_TRIES = FILE_TRIES + 3
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    patience = waited(daemon.context.settings, BROKEN_TRIES - 1)
+    monkeypatch.setattr(merging, "PATIENCE", patience)
+
+
+def merge_at_last(daemon: Daemon, job_id: UUID) -> int:
+    """Merge until the job has ended; how many tries it took."""
+    for tries in range(1, 2 * BROKEN_TRIES):
+        daemon.hasten()
         merge(daemon.context, job_id)
         if daemon.job(job_id).ended_at:
             return tries
@@ -64,8 +75,8 @@ def test_a_file_that_is_whole_again_within_the_hour_loses_nothing(
 ) -> None:
     request = daemon.enqueue(3)
     job_id = daemon.completed()
-    daemon.sandbox.fault("download", fault, times=2 * FILE_TRIES)
-    assert merge_at_last(daemon, job_id, pause=PATIENCE / 20) == 2 * FILE_TRIES + 1
+    daemon.sandbox.fault("download", fault, times=BROKEN_TRIES - 1)
+    assert merge_at_last(daemon, job_id) == BROKEN_TRIES
     assert outcomes(daemon, request) == ["fulfilled"] * 3
 
 
@@ -74,7 +85,7 @@ def test_a_file_that_stays_broken_fails_with_the_reason(daemon: Daemon, fault: s
     request = daemon.enqueue(3, unknown=1)
     job_id = daemon.completed()
     daemon.sandbox.fault("download", fault, times=None)
-    assert merge_at_last(daemon, job_id, pause=PATIENCE / 7) == 7
+    assert merge_at_last(daemon, job_id) == BROKEN_TRIES
     assert outcomes(daemon, request) == ["failed"] * 4
     assert all(reason.startswith("the results file is corrupt: ") for reason in reasons(request))
     assert "corrupt" in daemon.job(job_id).why
@@ -86,7 +97,7 @@ def test_of_a_file_that_stays_broken_the_whole_parts_are_kept(daemon: Daemon) ->
     request = daemon.enqueue(5, unknown=1)
     job_id = daemon.completed()
     daemon.replace(job_id, lambda data: data[:-9])
-    assert merge_at_last(daemon, job_id, pause=PATIENCE) == FILE_TRIES
+    assert merge_at_last(daemon, job_id) == BROKEN_TRIES
     assert sorted(outcomes(daemon, request)) == ["failed"] * 3 + ["fulfilled"] * 3
 
 
@@ -101,7 +112,7 @@ def test_a_record_with_flipped_bits_is_not_taken_for_what_the_vendor_wrote(
         return uncompressed.replace(b'"Company 0', b'"Company 9', 1)
 
     daemon.replace(job_id, flip)
-    assert merge_at_last(daemon, job_id, pause=PATIENCE) == FILE_TRIES
+    assert merge_at_last(daemon, job_id) == BROKEN_TRIES
     assert outcomes(daemon, request) == ["failed"] * 300
     assert "incorrect data check" in reasons(request)[0]
 
@@ -110,7 +121,7 @@ def test_what_is_no_file_of_results_fails_with_the_reason(daemon: Daemon) -> Non
     request = daemon.enqueue(2)
     job_id = daemon.completed()
     daemon.replace(job_id, lambda _: b"<html>not here</html>")
-    assert merge_at_last(daemon, job_id, pause=PATIENCE) == FILE_TRIES
+    assert merge_at_last(daemon, job_id) == BROKEN_TRIES
     assert outcomes(daemon, request) == ["failed"] * 2
 
 

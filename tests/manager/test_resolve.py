@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from manager.poll import poll
 from manager.resolve import resolve
 from manager.submit import submit
 from tests.manager.daemon import LONG, Daemon, domains
+from tests.manager.results_file import envelope
 
 pytestmark = pytest.mark.integration
 
@@ -86,6 +88,25 @@ def test_strange_lines_in_our_own_results_do_not_disown_it(daemon: Daemon) -> No
     daemon.drain()
     assert daemon.job(job_id).state == "merged"
     daemon.assert_bought_once()
+
+
+@pytest.mark.parametrize("first_part", [b"", gzip.compress(envelope("stray.example"))])
+def test_a_first_part_that_tells_nothing_does_not_decide(daemon: Daemon, first_part: bytes) -> None:
+    daemon.sandbox.set(part_lines=1)
+    job_id = daemon.unresolved(3, "reset_after")
+    daemon.sandbox.advance(LONG)
+    daemon.replace_part(daemon.sent()[0]["batch_id"], lambda _: first_part)
+    assert daemon.look(job_id) == "pending"
+
+
+def test_a_first_part_of_another_that_names_a_company_of_ours_does_not_decide(
+    daemon: Daemon,
+) -> None:
+    daemon.sandbox.set(part_lines=1)
+    job_id = daemon.unresolved(3, "reset_before")
+    foreign(daemon, identifiers=[*domains(1), *domains(2, 9_000)])
+    daemon.sandbox.advance(LONG)
+    assert daemon.look(job_id, times=4) == "packed"
 
 
 def test_jobs_of_other_kinds_and_sizes_are_not_looked_into(daemon: Daemon) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 
 from manager import Settings
@@ -58,5 +59,6 @@ def test_what_has_been_taken_makes_room(
 def test_without_redis_nothing_is_sent_and_nothing_raised(settings: Settings) -> None:
     away = SecretStr(f"redis://127.0.0.1:{closed_port()}/0")
     app = make_app(settings.model_copy(update={"redis_url": away}))
-    assert app.waiting(QUICK) == 0
     send(app, Wake("sweep"))
+    with pytest.raises(OperationalError):
+        app.send_task("enrichd.sweep")

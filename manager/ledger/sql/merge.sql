@@ -1,6 +1,6 @@
 -- name: completed_job: The job whose results are to be merged. No row: merged already, or not due.
 SELECT job.id, job.account_id, job.batch_id, job.identifier_count, job.failures, job.bad_files, job.result_count,
-       lane.identifier_type, extract(epoch FROM clock_timestamp() - job.completed_at)::float AS age
+       lane.identifier_type
 FROM job JOIN lane ON lane.id = job.lane_id
 WHERE job.id = %(job_id)s AND job.state = 'completed' AND job.due_at <= now()
 

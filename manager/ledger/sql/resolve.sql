@@ -6,9 +6,11 @@ FROM job JOIN lane ON lane.id = job.lane_id
 WHERE job.id = %(job_id)s AND job.state = 'submitting' AND job.due_at <= now()
 
 -- name: job: The job, whatever its state, with the time since its submission began.
-SELECT job.id, job.state, job.batch_id, job.identifier_count, job.attempts, job.slot, job.looks,
+SELECT job.id, job.state, job.batch_id, job.identifier_count, job.attempts, job.slot, job.submitting_at,
+       job.webhook_at, lane.identifier_type,
        extract(epoch FROM clock_timestamp() - job.submitting_at)::float AS age
-FROM job WHERE job.id = %(job_id)s AND job.account_id = %(account_id)s
+FROM job JOIN lane ON lane.id = job.lane_id
+WHERE job.id = %(job_id)s AND job.account_id = %(account_id)s
 
 -- name: known_batches: Which of the vendor's jobs are in the ledger already.
 SELECT batch_id FROM job WHERE batch_id = ANY(%(batch_ids)s)
