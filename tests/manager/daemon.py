@@ -32,7 +32,7 @@ from manager.resolve import resolve
 from manager.submit import submit
 from manager.sweep import sweep
 from sandbox import Sandbox
-from tests.manager.patience import PatientLedger, until
+from tests.manager.patience import until
 
 Steps = dict[str, Callable[..., list[Wake]]]
 STEPS: Steps = {
@@ -76,7 +76,6 @@ class Daemon:
         self._ledger = psycopg.connect(
             **connection_arguments(settings, "looker"), row_factory=namedtuple_row
         )
-        self.context.ledger = PatientLedger(settings, "test", self.rows)
 
     def another(self, **changes: Any) -> Daemon:
         """One beside it, as in another process, with some settings changed."""
