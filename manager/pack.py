@@ -42,6 +42,7 @@ def _pack_one(context: Context, connection: Connection[Any], account: Account) -
     with transaction(connection, "pack"):
         if first(connection, SQL.lock_account, parameters) is None:
             return None
+        parameters |= one(connection, SQL.one_unresolved, parameters)._asdict()
         if one(connection, SQL.room, parameters).room <= 0:
             return None
         execute(connection, SQL.in_order, {})

@@ -517,6 +517,7 @@ def test_the_cost_of_a_job_does_not_grow_with_the_backlog(
         "job_size": 10_000,
         "linger": timedelta(0),
         "lingered": "",
+        "one_unresolved": False,
     }
     costs: dict[str, list[Cost]] = {"ready_lanes": [], "claim": []}
     backlog = 0

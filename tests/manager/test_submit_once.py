@@ -96,8 +96,8 @@ def test_what_a_callers_open_transaction_holds_is_not_left_out(daemon: Daemon) -
 
 
 def test_while_one_of_one_is_unresolved_another_of_one_waits(daemon: Daemon) -> None:
-    daemon.unresolved(1, "reset_after")
     other = daemon.packed(1, first=100)
+    daemon.unresolved(1, "reset_after")
     submit(daemon.context, other)
     job = daemon.job(other)
     assert (job.state, job.slot, job.error) == ("packed", None, "a job of the same size first")

@@ -4,11 +4,18 @@ SELECT id FROM account
 WHERE id = %(account_id)s AND paused_at IS NULL
   AND pg_try_advisory_xact_lock(hashtext(current_schema() || ' pack'), id)
 
--- name: room: How many more jobs are wanted to keep the slots fed.
+-- name: room: How many more jobs are wanted to keep the slots fed. Those of one that have to wait for an
+-- unresolved one feed none.
 SELECT %(cap)s + %(pack_ahead)s
        - count(*) FILTER (WHERE state IN ('submitting', 'pending', 'processing'))
-       - count(*) FILTER (WHERE state = 'packed') AS room
+       - count(*) FILTER (WHERE state = 'packed' AND (identifier_count > 1 OR NOT %(one_unresolved)s)) AS room
 FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL
+
+-- name: one_unresolved: Whether a submission of one identifier is unresolved. Another one of that size must
+-- wait for it, and has none to shed.
+SELECT EXISTS (SELECT FROM job
+               WHERE account_id = %(account_id)s AND state = 'submitting' AND identifier_count = 1
+                 AND (error IS NOT NULL OR looks > 0)) AS one_unresolved
 
 -- name: in_order: For this transaction: queues are read from their front, by their index. A planner whose
 -- statistics lag behind a large enqueue would rather read the whole queue, and sort it.
@@ -16,6 +23,7 @@ SET LOCAL enable_sort = off
 
 -- name: ready_lanes: The lanes that may be packed, full or lingered long enough; the first in line by the
 -- rank of its head, fuller lanes first among equals. Looks at no more than one job's worth of each lane.
+-- A single one stays in its lane while it could not be submitted.
 SELECT lane.id
 FROM lane CROSS JOIN LATERAL (
     SELECT count(*) AS count, min(rank) AS head, min(due_at) AS oldest
@@ -27,6 +35,7 @@ FROM lane CROSS JOIN LATERAL (
 ) waiting
 WHERE lane.account_id = %(account_id)s
   AND (waiting.count >= %(job_size)s OR waiting.oldest <= now() - %(linger)s::interval)
+  AND (waiting.count > 1 OR NOT %(one_unresolved)s)
 ORDER BY waiting.head, waiting.count DESC, lane.id
 
 -- name: claim: Makes a job of the first in line. Rows that another transaction holds are passed over;

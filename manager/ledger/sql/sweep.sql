@@ -2,9 +2,14 @@
 SELECT a.id, a.paused_reason, a.foreign_active, (SELECT count(*) FROM slot WHERE account_id = a.id) AS cap
 FROM account a WHERE a.name = %(account)s
 
--- name: due: All steps that are due, the oldest first. Submissions only as many as there are free slots.
+-- name: due: All steps that are due, the oldest first. Submissions only as many as there are free slots, and
+-- of a single identifier none while another such one is unresolved.
 (SELECT 'submit' AS step, id FROM job
  WHERE account_id = %(account_id)s AND state = 'packed' AND due_at <= now()
+   AND (identifier_count > 1
+        OR NOT EXISTS (SELECT FROM job one
+                       WHERE one.account_id = %(account_id)s AND one.state = 'submitting'
+                         AND one.identifier_count = 1 AND (one.error IS NOT NULL OR one.looks > 0)))
  ORDER BY due_at, id
  LIMIT greatest(0, %(cap)s - (SELECT count(*) FROM job
                               WHERE account_id = %(account_id)s
