@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
@@ -26,42 +26,69 @@ SQL = Statements("resolve")
 _MEANWHILE = "Job {0} is not `submitting` any more; see `enrichd jobs {0}`."
 
 
-def adopt(context: Context, job_id: UUID, batch_id: str) -> None:
+def adopt(context: Context, job_id: UUID, batch_id: str, *, force: bool = False) -> None:
     """The job is that one at the vendor, unless that is certainly another's.
 
+    force: although it is at work still, so that its results cannot tell.
     Raises NotFoundError, ConflictError, UnavailableError.
     """
-    with _unresolved(context, job_id) as (connection, job):
+    with _unresolved(context, job_id, context.settings.submission_limit) as (connection, job):
         theirs = _status(context, batch_id)
-        if reason := _not_ours(context, connection, job, theirs):
+        if reason := _not_ours(context, connection, job, theirs, force):
             raise ConflictError(f"{batch_id} is not job {job_id}: {reason}.")
         if not resolve.adopt(connection, job, theirs, f"an operator: it is {theirs.batch_id}"):
             raise ConflictError(_MEANWHILE.format(job_id))
 
 
-def send_again(context: Context, job_id: UUID) -> None:
+def send_again(context: Context, job_id: UUID, *, force: bool = False) -> None:
     """The vendor does not have the job, unless there are signs that it does.
 
+    force: although there are; but never when the vendor's results show that it is there.
     Raises NotFoundError, ConflictError, UnavailableError.
     """
-    context.settings.redis  # noqa: B018 - raises when it is missing, before anything is done
-    with _unresolved(context, job_id) as (connection, job):
-        if job.webhook_at is not None:
-            raise ConflictError(f"The vendor has job {job_id}: its webhook came. Use --adopt.")
-        with _asking(f"whether it has job {job_id}"):
-            candidates = resolve.find_candidates(context, connection, job)
-        if at_work := [it.batch_id for it in candidates if it.active]:
-            raise ConflictError(
-                f"The vendor may have job {job_id}: {', '.join(at_work)} is at work still. "
-                "When it has ended the daemon finds out by itself, if its results can be read."
-            )
+    settings = context.settings
+    settings.redis  # noqa: B018 - raises when it is missing, before anything is done
+    patience = max(settings.resolve_window, settings.submission_limit)
+    with _unresolved(context, job_id, patience) as (connection, job):
+        for sign in _signs(context, connection, job):
+            if sign.certain or not force:
+                raise ConflictError(f"The vendor {sign.text}")
         why = "an operator: the vendor does not have it"
         if not resolve.send_again(context, connection, job, why):
             raise ConflictError(_MEANWHILE.format(job_id))
 
 
+class _Sign(NamedTuple):
+    """What speaks for the vendor having the job."""
+
+    text: str
+    certain: bool = False
+
+
+def _signs(context: Context, connection: Connection[Any], job: Any) -> Iterator[_Sign]:
+    """The certain ones first."""
+    with _asking(f"whether it has job {job.id}"):
+        candidates = resolve.find_candidates(context, connection, job)
+        verdicts = [resolve.judge(context, connection, job, it) for it in candidates]
+    for candidate, verdict in zip(candidates, verdicts, strict=True):
+        if verdict is resolve.Verdict.OURS:
+            yield _Sign(
+                f"has job {job.id}: the results of {candidate.batch_id} name its identifiers. "
+                f"Use --adopt {candidate.batch_id}.",
+                certain=True,
+            )
+    for candidate in candidates:
+        if candidate.active:
+            yield _Sign(
+                f"may have job {job.id}: {candidate.batch_id} is {candidate.status or 'at work'}. "
+                "Wait until it has ended, or add --force."
+            )
+    if job.webhook_at is not None:
+        yield _Sign(f"has had job {job.id}: its webhook came. Use --adopt, or add --force.")
+
+
 def _not_ours(
-    context: Context, connection: Connection[Any], job: Any, theirs: VendorJob
+    context: Context, connection: Connection[Any], job: Any, theirs: VendorJob, force: bool
 ) -> str | None:
     """Why it certainly is another's, or may not be adopted yet."""
     if first(connection, SQL.known_batches, {"batch_ids": [theirs.batch_id]}):
@@ -73,15 +100,18 @@ def _not_ours(
     if theirs.created_at and theirs.created_at < job.submitting_at - resolve.CLOCK_MARGIN:
         return f"it was created at {theirs.created_at:%Y-%m-%d %H:%M:%S %Z}, before our submission"
     if theirs.active:
-        return "it is at work still; when it has ended its results tell whose it is"
+        wait = "wait until it has ended and can be told by its results, or add --force"
+        return None if force else f"it is {theirs.status or 'at work'}; {wait}"
     with _asking(f"what {theirs.batch_id} is"):
         verdict = resolve.judge(context, connection, job, theirs)
     return "its results name others" if verdict is resolve.Verdict.NOT_OURS else None
 
 
 @contextmanager
-def _unresolved(context: Context, job_id: UUID) -> Iterator[tuple[Connection[Any], Any]]:
-    """The job, locked, if its submission has ended and it is not known how."""
+def _unresolved(
+    context: Context, job_id: UUID, patience: float
+) -> Iterator[tuple[Connection[Any], Any]]:
+    """The job, locked, if it was submitted so many seconds ago and nobody knows how that ended."""
     with context.ledger.lock_job(job_id) as connection:
         if connection is None:
             raise ConflictError(f"Job {job_id} is being worked on; try again in a moment.")
@@ -92,7 +122,7 @@ def _unresolved(context: Context, job_id: UUID) -> Iterator[tuple[Connection[Any
         if job.state != "submitting":
             raise ConflictError(f"Job {job_id} is {job.state}: there is nothing to resolve.")
         # a worker that has lost its connection to Postgres may be calling the vendor still
-        under_way = context.settings.submission_limit + KEEP_ANSWER - job.age
+        under_way = patience + KEEP_ANSWER - job.age
         if under_way > 0:
             raise ConflictError(
                 f"The submission of job {job_id} may be under way; try again in {under_way:.0f} s."

@@ -115,7 +115,7 @@ def merge(context: Context, job_id: UUID) -> list[Wake]:
         except (errors.UnknownJob, errors.LinksExpired) as error:
             why = f"the results are gone: {error}; enqueue again to buy them again"
             if not _has_been_patient(context, job):
-                return _again(context, connection, job, why)
+                return _again(context, connection, job, why, bad_file=True)
             _end(context, connection, job, SETTLE.expired, why)
         except errors.ResultsCorrupt as error:
             return _again(context, connection, job, str(error), bad_file=True)
@@ -147,7 +147,8 @@ def _merge(context: Context, connection: Connection[Any], job: Any, directory: P
 
 
 def _has_been_patient(context: Context, job: Any) -> bool:
-    return waited(context.settings, job.failures) >= PATIENCE
+    """Whether it was told so for long enough; other failures in between are not counted."""
+    return waited(context.settings, job.bad_files) >= PATIENCE
 
 
 def _is_final(context: Context, job: Any, *, broken: bool) -> bool:

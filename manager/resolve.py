@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from contextlib import suppress
 from datetime import timedelta
 from enum import Enum, auto
 from itertools import islice
@@ -84,7 +83,8 @@ def resolve(context: Context, job_id: UUID) -> list[Wake]:
             send_again(context, connection, job, why)
             return [Wake("submit", job.id)]
         wait = context.settings.resolve_window / context.settings.resolve_looks
-        why = "unresolved: not on the vendor's list yet"
+        heard = " although its webhook came" if job.webhook_at else ""
+        why = f"unresolved: not on the vendor's list yet{heard}"
         return _look_again(connection, job, wait, why)
 
 
@@ -113,7 +113,8 @@ def judge(context: Context, connection: Connection[Any], job: Any, candidate: Ve
         return Verdict.EMPTY
     try:
         lines = _sample(context, job, candidate)
-    except (errors.UnknownJob, errors.DownloadError) as error:  # another one may still be ours
+    # another one may still be ours
+    except (errors.UnknownJob, errors.Unclear, errors.DownloadError, OSError) as error:
         log.warning("job %s: the results of %s are not read: %s", job.id, candidate.batch_id, error)
         return Verdict.OPEN
     identifiers = set(map(_identifier, lines)) - {None}
@@ -144,10 +145,14 @@ def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
                 parts=parts,
             )
             lines.clear()
-            with suppress(errors.ResultsCorrupt, errors.ResultsTooLarge):
-                lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
+            lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
             if len(lines) == SAMPLE or len(paths) == len(answer.links):
                 break
+    except (errors.ResultsCorrupt, errors.ResultsTooLarge):
+        pass  # those before are there
+    except errors.DownloadError:
+        if not lines:
+            raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     return lines
@@ -171,7 +176,7 @@ def _key(identifier_type: Any, identifier: str | None) -> str | None:
 def _may_be(candidates: list[VendorJob], verdicts: list[Verdict]) -> str:
     """Which ones, for an operator; not all of very many."""
     names = [
-        it.batch_id
+        f"{it.batch_id} ({it.status})"
         for it, verdict in zip(candidates, verdicts, strict=True)
         if verdict is Verdict.OPEN
     ]

@@ -23,7 +23,7 @@ Exit codes:
   0    done; for `status`: the daemon can work
   1    the answer is no, or something went wrong
   2    wrong usage, configuration or input; nothing was changed
-  3    Postgres or Redis cannot be reached, or broke off in the middle
+  3    Postgres, Redis or the vendor cannot be reached, or broke off in the middle
   4    the wait ran out of time; what was enqueued goes on
   130  interrupted
 

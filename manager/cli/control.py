@@ -27,6 +27,7 @@ from manager.settings import Settings
 SUBMIT = Statements("submit")
 OPERATOR = Statements("operator")
 MAX_REASON = 500
+MAX_BATCH_ID = 200
 db = typer.Typer(
     help="Show or change the ledger's schema.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -111,6 +112,9 @@ def resolve(
     again: Annotated[
         bool, typer.Option("--send-again", help="The vendor does not have it: submit it again.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although it is at work, or its webhook came.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -125,13 +129,18 @@ def resolve(
     context = Context(settings_for(data_dir), "cli")
     wanted = job_uuid(job_id)
     if batch_id is not None:
-        decide.adopt(context, wanted, batch_id)
+        batch_id = batch_id.strip()
+        if not batch_id.isprintable() or not 0 < len(batch_id) <= MAX_BATCH_ID:
+            raise InvalidRequestError(
+                f"--adopt must be 1 to {MAX_BATCH_ID} printable characters, not {batch_id[:80]!r}."
+            )
+        decide.adopt(context, wanted, batch_id, force=force)
     else:
         if not yes:
             if as_json:
                 raise InvalidRequestError("--json asks no questions; add --yes.")
             typer.confirm("If the vendor has it after all, it is paid twice. Go on?", abort=True)
-        decide.send_again(context, wanted)
+        decide.send_again(context, wanted, force=force)
     _wake(context)
     if as_json:
         print_json({"job_id": job_id, "batch_id": batch_id})

@@ -53,7 +53,8 @@ def job_uuid(job_id: str) -> UUID:
     try:
         return UUID(job_id)
     except ValueError:
-        raise NotFoundError(f"There is no job {job_id} in the ledger.") from None
+        shown = job_id if job_id.isprintable() and len(job_id) <= 80 else repr(job_id[:80])
+        raise NotFoundError(f"There is no job {shown} in the ledger.") from None
 
 
 def print_json(value: Any) -> None:

@@ -16,7 +16,7 @@ def test_the_program_explains_its_exit_codes_and_names_every_command(call: Call)
     done = call("--help")
     assert done.code == 0
     assert "Exit codes:\n    0    done" in done.out
-    assert "\n    3    Postgres or Redis cannot be reached" in done.out
+    assert "\n    3    Postgres, Redis or the vendor cannot be reached" in done.out
     named = {line.split()[0] for line in done.out.splitlines() if line.startswith("  ")}
     assert {command.split()[0] for command in COMMANDS} | {"sandbox"} <= named
     assert "..." not in done.out.replace("COMMAND [ARGS]...", "")

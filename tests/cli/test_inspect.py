@@ -224,6 +224,8 @@ def send_again(alone: Call, submitting: str) -> None:
         ("--adopt b --send-again", 2, "Say either --adopt BATCH_ID or --send-again."),
         ("--send-again --json", 2, "--json asks no questions; add --yes."),
         ("--adopt b", 2, "the vendor's API key is not set."),
+        ("--adopt \udcff", 2, "--adopt must be 1 to 200 printable characters, not '\\udcff'."),
+        ("--adopt " + "b" * 201, 2, "--adopt must be 1 to 200 printable characters"),
     ],
 )
 def test_what_is_not_said_clearly_resolves_nothing(
@@ -244,10 +246,18 @@ def test_without_a_yes_nothing_is_sent_again(alone: Call, submitting: str) -> No
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("job_id", ["nonsense", "01a20eff-0000-735e-a13e-eab9483946d5"])
-def test_what_is_no_job_cannot_be_resolved(alone: Call, job_id: str) -> None:
+@pytest.mark.parametrize(
+    ("job_id", "shown"),
+    [
+        ("nonsense", "nonsense"),
+        ("01a20eff-0000-735e-a13e-eab9483946d5", "01a20eff-0000-735e-a13e-eab9483946d5"),
+        ("\x1b[31mred", r"'\x1b[31mred'"),
+        ("x" * 100_000, f"'{'x' * 80}'"),
+    ],
+)
+def test_what_is_no_job_cannot_be_resolved(alone: Call, job_id: str, shown: str) -> None:
     done = alone("resolve", job_id, "--send-again", "--yes")
-    assert (done.code, done.error) == (1, f"enrichd: There is no job {job_id} in the ledger.")
+    assert (done.code, done.error) == (1, f"enrichd: There is no job {shown} in the ledger.")
 
 
 @pytest.mark.integration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -42,7 +43,7 @@ def batch_of(daemon: Daemon) -> str:
 
 
 def test_it_says_which_jobs_at_the_vendor_it_may_be(daemon: Daemon, stuck: UUID) -> None:
-    why = f"unresolved: 1 job(s) at the vendor may be this one: {batch_of(daemon)}"
+    why = f"unresolved: 1 job(s) at the vendor may be this one: {batch_of(daemon)} (completed)"
     assert daemon.job(stuck).why == why
 
 
@@ -107,21 +108,56 @@ def test_a_job_from_before_the_submission_cannot_be_adopted(
         decide.adopt(daemon.context, stuck, "theirs")
 
 
-def test_a_job_that_is_at_work_is_neither_adopted_nor_passed_over(
+def test_a_job_that_is_at_work_is_neither_adopted_nor_passed_over_without_force(
     daemon: Daemon, stuck: UUID
 ) -> None:
     batch_id = foreign(daemon, 3)
-    with pytest.raises(ConflictError, match=f"{batch_id} is not .* it is at work still"):
+    with pytest.raises(ConflictError, match=f"{batch_id} is not .* it is processing; wait until"):
         decide.adopt(daemon.context, stuck, batch_id)
-    with pytest.raises(ConflictError, match=f"may have job {stuck}: {batch_id} is at work still"):
+    with pytest.raises(
+        ConflictError, match=f"may have job {stuck}: {batch_id} is processing. Wait"
+    ):
         decide.send_again(daemon.context, stuck)
     assert daemon.job(stuck).state == "submitting"
+    decide.adopt(daemon.context, stuck, batch_id, force=True)
+    assert daemon.job(stuck).batch_id == batch_id
 
 
-def test_what_a_webhook_told_of_is_not_sent_again(daemon: Daemon, stuck: UUID) -> None:
+def test_what_a_webhook_told_of_is_not_sent_again_without_force(daemon: Daemon) -> None:
+    job_id = daemon.unresolved(3, "reset_before")
+    daemon.hasten(seconds=LONG)
     daemon.execute("UPDATE job SET webhook_at = now()")
-    with pytest.raises(ConflictError, match=f"The vendor has job {stuck}: its webhook came"):
-        decide.send_again(daemon.context, stuck)
+    assert daemon.look(job_id, times=6) == "submitting"
+    why = "unresolved: not on the vendor's list yet although its webhook came"
+    assert daemon.job(job_id).why == why
+    with pytest.raises(ConflictError, match=f"The vendor has had job {job_id}: its webhook came"):
+        decide.send_again(daemon.context, job_id)
+    decide.send_again(daemon.context, job_id, force=True)
+    assert daemon.job(job_id).state == "packed"
+
+
+def test_what_the_vendors_results_show_to_be_there_is_never_sent_again(
+    daemon: Daemon, stuck: UUID
+) -> None:
+    daemon.sandbox.clear_faults()
+    with pytest.raises(ConflictError, match=f"has job {stuck}: .* Use --adopt {batch_of(daemon)}"):
+        decide.send_again(daemon.context, stuck, force=True)
+
+
+def test_nothing_is_sent_again_within_the_time_that_the_vendors_list_may_lag(
+    daemon: Daemon, stuck: UUID
+) -> None:
+    with pytest.raises(ConflictError, match=r"may be under way; try again in \d+ s"):
+        decide.send_again(daemon.another(resolve_window=100_000).context, stuck)
+
+
+def test_where_results_cannot_be_written_they_decide_nothing(
+    daemon: Daemon, stuck: UUID, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    decide.adopt(daemon.another(spool_dir=nowhere).context, stuck, batch_of(daemon))
+    assert daemon.job(stuck).state == "pending"
 
 
 def test_an_answer_that_comes_meanwhile_is_the_one_that_counts(

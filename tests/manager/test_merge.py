@@ -171,8 +171,8 @@ def test_results_that_are_gone_expire_with_the_reason_and_are_not_bought_again(
     request = daemon.enqueue(3)
     job_id = daemon.completed()
     daemon.sandbox.fault("download", "status", status=404, times=None)
-    # it is not its age that counts: merging may have been down for long
-    daemon.execute("UPDATE job SET completed_at = completed_at - interval '1 day'")
+    # neither its age counts, nor other failures: merging may have been down for long
+    daemon.execute("UPDATE job SET completed_at = completed_at - interval '1 day', failures = 1000")
     for _ in range(7):
         daemon.hasten()
         merge(daemon.context, job_id)

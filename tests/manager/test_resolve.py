@@ -33,7 +33,7 @@ def test_what_was_accepted_is_adopted_when_its_results_name_our_identifiers(
     job_id = daemon.unresolved(3, "reset_after")
     assert daemon.look(job_id, times=5) == "submitting"
     why = f"unresolved: 1 job(s) at the vendor may be this one: {daemon.sent()[0]['batch_id']}"
-    assert daemon.job(job_id).why == why
+    assert daemon.job(job_id).why == f"{why} (pending)"
     assert daemon.held() == {job_id}, "what may be ours holds a slot"
     daemon.sandbox.advance(LONG)
     daemon.hasten()
@@ -96,6 +96,15 @@ def test_a_first_part_that_tells_nothing_does_not_decide(daemon: Daemon, first_p
     job_id = daemon.unresolved(3, "reset_after")
     daemon.sandbox.advance(LONG)
     daemon.replace_part(daemon.sent()[0]["batch_id"], lambda _: first_part)
+    assert daemon.look(job_id) == "pending"
+
+
+def test_what_could_be_read_decides_though_a_later_part_is_gone(daemon: Daemon) -> None:
+    daemon.sandbox.set(part_lines=1)
+    job_id = daemon.unresolved(3, "reset_after")
+    daemon.sandbox.advance(LONG)
+    daemon.sandbox.fault("download", "delay", seconds=0)  # the first one comes
+    daemon.sandbox.fault("download", "status", status=404, times=None)
     assert daemon.look(job_id) == "pending"
 
 

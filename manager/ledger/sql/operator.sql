@@ -34,7 +34,8 @@ WHERE account_id = %(account_id)s AND state = 'completed' AND due_at < now() - %
             = hashtextextended(current_schema() || m.id::text, 0))
 
 -- name: troubled_jobs: What went wrong last with jobs that are still tried.
-SELECT state, count(*) AS count, (array_agg(error ORDER BY id DESC))[1] AS error
+SELECT state, count(*) AS count,
+       (array_agg(CASE state WHEN 'submitting' THEN why ELSE error END ORDER BY id DESC))[1] AS error
 FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL AND error IS NOT NULL
 GROUP BY state ORDER BY state
 
