@@ -113,7 +113,7 @@ def resolve(
         bool, typer.Option("--send-again", help="The vendor does not have it: submit it again.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Although it is at work, or its webhook came.")
+        bool, typer.Option("--force", help="Against signs to the contrary, never against proof.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
