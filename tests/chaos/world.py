@@ -9,6 +9,7 @@ import random
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from manager import Settings
 from manager.daemon import free_port
 from manager.embedded import EmbeddedServers
 from manager.ledger import migrate
+from manager.supervisor import lifeline
 from sandbox import SandboxControl
 from tests.chaos.proxy import Proxy
 
@@ -68,6 +70,25 @@ PACE = {
 }
 
 
+def start_guarded(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """A process that ends with us, however we end, or when the socket is closed."""
+    ours, theirs = socket.socketpair()
+    guarded = [sys.executable, "-I", "-S", lifeline.__file__, str(theirs.fileno()), "0", *command]
+    with theirs, log.open("ab") as output:
+        process = subprocess.Popen(
+            guarded,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    return process, ours
+
+
 class Daemon:
     """One complete daemon, `enrichd up`, with its own host name, spool folder and network."""
 
@@ -79,6 +100,8 @@ class Daemon:
         self._world = world
         self._webhooks = webhooks
         self._process: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+        self._starting = threading.Lock()
         self.log = world.directory / f"{name}.log"
         self.fault_points: dict[str, str] = {}
 
@@ -94,15 +117,10 @@ class Daemon:
         if can_rename_host():
             shell = f'hostname {self.name}; exec "$@"'
             command = ["unshare", "--uts", "sh", "-c", shell, "sh", *command]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                env=self._world.environment(self, self._webhooks),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        with self._starting:
+            if self.supervisor is None:  # else another fault has started it
+                environment = self._world.environment(self, self._webhooks)
+                self._process, self._line = start_guarded(command, self.log, environment)
 
     @property
     def supervisor(self) -> psutil.Process | None:
@@ -243,12 +261,9 @@ class World:
             f"--{name.replace('_', '-')}={json.dumps(value)}"
             for name, value in SANDBOX_SETTINGS.items()
         ]
-        log = (self.directory / "sandbox.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sandbox", "--port", str(self.vendor_port),
-             "--api-key", self.api_key, *options],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+        command = [sys.executable, "-P", "-m", "sandbox", "--port", str(self.vendor_port)]
+        command += ["--api-key", self.api_key, *options]
+        process, self._line = start_guarded(command, self.directory / "sandbox.log")
         deadline = time.monotonic() + 30
         while True:
             try:
