@@ -17,6 +17,7 @@ from manager.reconcile import reconcile_slots
 log = logging.getLogger(__name__)
 
 SQL = Statements("sweep")
+PACK = Statements("pack")
 
 
 def sweep(context: Context) -> list[Wake]:
@@ -28,7 +29,9 @@ def sweep(context: Context) -> list[Wake]:
             reconcile_slots(context, connection, account)
         except RedisError as error:
             log.warning("the semaphore could not be compared: %s", error)
-        due = rows(connection, SQL.due, {"account_id": account.id, "cap": account.cap})
+        parameters = {"account_id": account.id, "cap": account.cap}
+        parameters |= one(connection, PACK.one_unresolved, parameters)._asdict()
+        due = rows(connection, SQL.due, parameters)
         wakes = [Wake(row.step, row.id) for row in due]
         if one(connection, SQL.poll_due, {"account_id": account.id}).due:
             wakes.append(Wake("poll"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from psycopg import Connection
 
 from manager import decide
 from manager.api import Manager
@@ -90,7 +91,7 @@ def _set_paused(data_dir: DataDir, reason: str | None, as_json: bool) -> None:
         account = context.account(connection)
         sql = SUBMIT.resume if reason is None else OPERATOR.pause
         execute(connection, sql, {"account_id": account.id, "reason": reason})
-    _wake(context)
+        _wake(connection)
     if as_json:
         print_json({"account": context.settings.account, "paused_reason": reason})
     else:
@@ -98,10 +99,9 @@ def _set_paused(data_dir: DataDir, reason: str | None, as_json: bool) -> None:
         print_line(f"Account {context.settings.account} {state}.")
 
 
-def _wake(context: Context) -> None:
+def _wake(connection: Connection[Any]) -> None:
     """Let the daemon see it at once."""
-    with context.ledger.connect() as connection:
-        connection.execute("SELECT pg_notify('enrichd_wake', current_schema() || ' sweep')")
+    connection.execute("SELECT pg_notify('enrichd_wake', current_schema() || ' sweep')")
 
 
 def resolve(
@@ -141,7 +141,8 @@ def resolve(
                 raise InvalidRequestError("--json asks no questions; add --yes.")
             typer.confirm("If the vendor has it after all, it is paid twice. Go on?", abort=True)
         decide.send_again(context, wanted, force=force)
-    _wake(context)
+    with context.ledger.connect() as connection:
+        _wake(connection)
     if as_json:
         print_json({"job_id": job_id, "batch_id": batch_id})
     else:

@@ -132,11 +132,11 @@ def test_refusals_at_once_are_counted_one_after_the_other(
     monkeypatch.setattr(reject, "REFUSALS", 3)
     daemon.sandbox.fault("submit", "status", status=400, times=None)
     jobs = [daemon.packed(size, first=size * 100) for size in (2, 3, 4, 5)]
-    both = threading.Barrier(4)
+    all_ready = threading.Barrier(4)
 
     def at_once(job_id: UUID) -> None:
         context = daemon.another().context
-        both.wait()
+        all_ready.wait()
         submit(context, job_id)
 
     with ThreadPoolExecutor(4) as pool:

@@ -6,7 +6,7 @@ FROM job JOIN lane ON lane.id = job.lane_id
 WHERE job.id = %(job_id)s AND job.state = 'submitting' AND job.due_at <= now()
 
 -- name: job: The job, whatever its state, with the time since its submission began.
-SELECT job.id, job.state, job.batch_id, job.identifier_count, job.attempts, job.slot, job.submitting_at,
+SELECT job.id, job.state, job.identifier_count, job.attempts, job.slot, job.submitting_at,
        job.webhook_at, lane.identifier_type,
        extract(epoch FROM clock_timestamp() - job.submitting_at)::float AS age
 FROM job JOIN lane ON lane.id = job.lane_id

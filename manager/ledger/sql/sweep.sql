@@ -6,10 +6,7 @@ FROM account a WHERE a.name = %(account)s
 -- of a single identifier none while another such one is unresolved.
 (SELECT 'submit' AS step, id FROM job
  WHERE account_id = %(account_id)s AND state = 'packed' AND due_at <= now()
-   AND (identifier_count > 1
-        OR NOT EXISTS (SELECT FROM job one
-                       WHERE one.account_id = %(account_id)s AND one.state = 'submitting'
-                         AND one.identifier_count = 1 AND (one.error IS NOT NULL OR one.looks > 0)))
+   AND (identifier_count > 1 OR NOT %(one_unresolved)s)
  ORDER BY due_at, id
  LIMIT greatest(0, %(cap)s - (SELECT count(*) FROM job
                               WHERE account_id = %(account_id)s
