@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import end_to_end, enqueue, idle, merge, pack, semaphore
 from benchmarks.measure import Report
-from manager.embedded import EmbeddedServers
+from manager.run.embedded import EmbeddedServers
 
 BENCHMARKS: dict[str, Callable[[Report, EmbeddedServers, int], None]] = {
     "enqueue": enqueue.run,

@@ -11,11 +11,11 @@ import httpx
 import psutil
 
 from manager import Settings
-from manager.context import Context
-from manager.daemon import SANDBOX_KEY, free_port, module, sandbox_process
-from manager.embedded import EmbeddedServers
-from manager.status import status
-from manager.supervisor import ProcessSpec, Supervisor
+from manager.operator.status import status
+from manager.run.embedded import EmbeddedServers
+from manager.run.processes import SANDBOX_KEY, free_port, module, sandbox_process
+from manager.run.supervisor import ProcessSpec, Supervisor
+from manager.steps.context import Context
 from sandbox import SandboxControl
 
 START_LIMIT = 60.0

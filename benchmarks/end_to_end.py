@@ -13,7 +13,7 @@ from benchmarks.daemons import daemon, vendor
 from benchmarks.ledgers import domains, new_ledger
 from benchmarks.measure import Report, pair
 from manager import Manager, Settings
-from manager.embedded import EmbeddedServers
+from manager.run.embedded import EmbeddedServers
 from manager.vendor import download
 from manager.vendor.client import VendorClient
 

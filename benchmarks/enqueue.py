@@ -8,7 +8,7 @@ from benchmarks import memory
 from benchmarks.ledgers import FIELDS, connected, domains, fill, make_lanes, new_ledger, settle_all
 from benchmarks.measure import Pair, Report, pair, times
 from manager import Manager, Settings
-from manager.embedded import EmbeddedServers
+from manager.run.embedded import EmbeddedServers
 
 SMALL_CALL = 100
 CALLS = 20

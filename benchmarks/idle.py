@@ -10,7 +10,7 @@ import psutil
 from benchmarks.daemons import daemon, vendor
 from benchmarks.ledgers import new_ledger
 from benchmarks.measure import Report
-from manager.embedded import EmbeddedServers
+from manager.run.embedded import EmbeddedServers
 
 WINDOWS = 3
 WINDOW = 20.0

@@ -10,9 +10,9 @@ from typing import Any
 from psycopg import Connection, sql
 
 from manager import Settings
-from manager.embedded import EmbeddedServers
 from manager.ledger import migrate
 from manager.ledger.connect import Ledger
+from manager.run.embedded import EmbeddedServers
 
 # Those of the first of `make_lanes`.
 FIELDS = ("field_1",)

@@ -17,10 +17,10 @@ from benchmarks.ledgers import connected, domains, fill, make_lanes, new_ledger,
 from benchmarks.measure import Pair, Report, pair, times
 from benchmarks.results_server import BATCH_ID, serving, write_results
 from manager import Manager, Settings
-from manager.context import Context
-from manager.embedded import EmbeddedServers
-from manager.merge import merge
-from manager.pack import pack
+from manager.run.embedded import EmbeddedServers
+from manager.steps.context import Context
+from manager.steps.merge import merge
+from manager.steps.pack import pack
 
 RUNS = 5
 # Bytes of a record: a default selection's, and one of many fields.

@@ -11,9 +11,9 @@ from psycopg import Connection
 from benchmarks.ledgers import connected, fill, make_lanes, new_ledger
 from benchmarks.measure import Pair, Report, pair, times
 from manager import Settings
-from manager.context import Context
-from manager.embedded import EmbeddedServers
-from manager.pack import pack
+from manager.run.embedded import EmbeddedServers
+from manager.steps.context import Context
+from manager.steps.pack import pack
 
 LANES = 200
 JOBS = 10

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from benchmarks.ledgers import new_ledger
 from benchmarks.measure import Report, pair
 from manager import semaphore
-from manager.embedded import EmbeddedServers
+from manager.run.embedded import EmbeddedServers
 from manager.semaphore import Holder, Slots
 
 RUNS = 5

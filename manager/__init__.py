@@ -1,7 +1,8 @@
 """The enrichment manager: durable, exactly-once bulk enrichment through a paid batch API."""
 
-from manager.api import Manager, Request
-from manager.async_api import AsyncManager, AsyncRequest
+from manager.client.aio import AsyncManager, AsyncRequest
+from manager.client.follow import Progress, Result
+from manager.client.sync import Manager, Request
 from manager.errors import (
     ConfigurationError,
     ConflictError,
@@ -15,7 +16,6 @@ from manager.errors import (
 )
 from manager.identifiers import IdentifierType
 from manager.ledger.states import Outcome
-from manager.requests import Progress, Result
 from manager.settings import Settings, load_settings
 
 __all__ = [

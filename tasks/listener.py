@@ -12,10 +12,10 @@ import threading
 import psycopg
 from celery import Celery
 
-from manager.context import Wake
 from manager.errors import UnavailableError
 from manager.ledger.connect import Ledger
 from manager.settings import Settings
+from manager.steps.context import Wake
 from tasks.steps import ACCOUNT_STEPS, send
 
 log = logging.getLogger(__name__)

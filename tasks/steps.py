@@ -12,17 +12,17 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from manager import faultpoint
-from manager.context import Context, Wake
 from manager.errors import UnavailableError
-from manager.merge import merge
-from manager.pack import pack
-from manager.poll import poll
-from manager.reconcile import reconcile
-from manager.resolve import resolve
 from manager.settings import Settings
-from manager.spool import tidy
-from manager.submit import submit
-from manager.sweep import sweep
+from manager.steps.context import Context, Wake
+from manager.steps.merge import merge
+from manager.steps.pack import pack
+from manager.steps.poll import poll
+from manager.steps.reconcile import reconcile
+from manager.steps.resolve import resolve
+from manager.steps.submit import submit
+from manager.steps.sweep import sweep
+from manager.steps.tidy import tidy
 from tasks.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)

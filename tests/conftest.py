@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from manager import Settings
-from manager.embedded import EmbeddedServers
 from manager.ledger import migrate
+from manager.run.embedded import EmbeddedServers
 from manager.semaphore import connect
 
 _numbers = itertools.count(1)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from manager import Manager, Settings
-from manager.daemon import module
+from manager.run.processes import module
 
 ENRICHD = str(Path(sys.executable).with_name("enrichd"))
 # Names at our top level that a project is likely to use too, and one that it might.

@@ -19,8 +19,8 @@ from ruamel.yaml import YAML
 
 from manager import Manager, Settings, load_settings
 from manager.cli import app
-from manager.daemon import free_port
-from manager.supervisor import ProcessSpec, Supervisor
+from manager.run.processes import free_port
+from manager.run.supervisor import ProcessSpec, Supervisor
 from manager.vendor.links import allowed
 from sandbox import __main__ as sandbox
 from sandbox.server import DEFAULT_KEY

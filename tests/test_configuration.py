@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from manager import ConfigurationError, Manager, Settings, load_settings
-from manager.daemon import module
+from manager.run.processes import module
 
 CONFIG = Path(__file__).parents[1] / "config"
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from manager import ConfigurationError, Settings, faultpoint
-from manager.context import Context
 from manager.faultpoint import FaultPointError
-from manager.sweep import sweep
+from manager.steps.context import Context
+from manager.steps.sweep import sweep
 
 KILLED = """
 import sys

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from manager.cli import control, daemon, demo, enqueue, inspect, results
+from manager.cli import control, demo, enqueue, inspect, processes, results
 from manager.errors import (
     ConfigurationError,
     EnrichdError,
@@ -15,7 +15,7 @@ from manager.errors import (
     UnavailableError,
     WaitTimeoutError,
 )
-from manager.status import TROUBLE, named
+from manager.operator.status import TROUBLE, named
 
 EXIT_CODES = """
 \b
@@ -42,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for module in (demo, daemon, enqueue, results, inspect, control):
+for module in (demo, processes, enqueue, results, inspect, control):
     module.add_to(app)
 
 

@@ -7,8 +7,6 @@ from typing import Annotated, Any
 import typer
 from psycopg import Connection
 
-from manager import decide
-from manager.api import Manager
 from manager.cli.options import (
     DataDir,
     Json,
@@ -18,12 +16,14 @@ from manager.cli.options import (
     print_line,
     settings_for,
 )
-from manager.context import Context
+from manager.client.sync import Manager
 from manager.errors import InvalidRequestError
 from manager.ledger import migrate
 from manager.ledger.connect import execute
 from manager.ledger.sql import Statements
+from manager.operator import resolution
 from manager.settings import Settings
+from manager.steps.context import Context
 
 SUBMIT = Statements("submit")
 OPERATOR = Statements("operator")
@@ -134,13 +134,13 @@ def resolve(
             raise InvalidRequestError(
                 f"--adopt must be 1 to {MAX_BATCH_ID} printable characters, not {batch_id[:80]!r}."
             )
-        decide.adopt(context, wanted, batch_id, force=force)
+        resolution.adopt(context, wanted, batch_id, force=force)
     else:
         if not yes:
             if as_json:
                 raise InvalidRequestError("--json asks no questions; add --yes.")
             typer.confirm("If the vendor has it after all, it is paid twice. Go on?", abort=True)
-        decide.send_again(context, wanted, force=force)
+        resolution.send_again(context, wanted, force=force)
     with context.ledger.connect() as connection:
         _wake(connection)
     if as_json:

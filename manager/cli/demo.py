@@ -13,17 +13,17 @@ from typing import Annotated
 
 import typer
 
-from manager import daemon, demo
-from manager.api import Manager, Request
 from manager.cli.demo_ending import conclude
 from manager.cli.demo_picture import Picture
 from manager.cli.options import Json, examples
-from manager.context import Context
-from manager.embedded import EmbeddedServers
+from manager.client.sync import Manager, Request
 from manager.errors import ConfigurationError, EnrichdError
 from manager.logs import configure
+from manager.operator.status import status
+from manager.run import demo, processes
+from manager.run.embedded import EmbeddedServers
 from manager.settings import Settings
-from manager.status import status
+from manager.steps.context import Context
 
 # The sandbox's clock runs faster than the vendor's: a job takes seconds, polls may be frequent.
 SANDBOX = (
@@ -61,7 +61,7 @@ def run_demo(
     with Picture(quiet=as_json) as picture:
         picture.say(f"Starting Postgres and Redis in {data_dir} …")
         _make(data_dir)
-        with daemon.embedded(data_dir.absolute()) as servers, _daemon(servers, stop) as settings:
+        with processes.embedded(data_dir.absolute()) as servers, _daemon(servers, stop) as settings:
             if not stop.is_set():
                 picture.say("Starting the sandbox and the daemon …")
                 requests = _story(settings, stop, picture)
@@ -97,15 +97,15 @@ def _daemon(servers: EmbeddedServers, stop: threading.Event) -> Iterator[Setting
 
     What goes wrong with them is raised at the end of the block, which `stop` brings about.
     """
-    settings, sandbox = daemon.with_sandbox(servers, servers.data_dir, *SANDBOX)
+    settings, sandbox = processes.with_sandbox(servers, servers.data_dir, *SANDBOX)
     configure(settings.model_copy(update={"log_level": "WARNING"}), "demo")
-    specs = [sandbox, *daemon.processes(settings, servers.data_dir / "run", web=False)]
+    specs = [sandbox, *processes.processes(settings, servers.data_dir / "run", web=False)]
     done = threading.Event()
     failures: list[Exception] = []
 
     def run() -> None:
         try:
-            daemon.run(settings, specs, done, servers=servers, log_dir=servers.log_dir)
+            processes.run(settings, specs, done, servers=servers, log_dir=servers.log_dir)
         except Exception as error:
             failures.append(error)
             stop.set()

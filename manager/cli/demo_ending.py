@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from manager import demo
-from manager.api import Request
 from manager.cli.demo_picture import request_table
 from manager.cli.options import console, print_json, print_line, program
 from manager.cli.results import write_file, write_jsonl
+from manager.client.follow import Progress, Result
+from manager.client.sync import Request
 from manager.errors import EnrichdError
-from manager.requests import Progress, Result
+from manager.run import demo
 from manager.settings import Settings
 
 SAMPLES = 5

@@ -13,16 +13,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from manager import demo
-from manager.api import Request
 from manager.cli.options import console, print_line
-from manager.context import Context
+from manager.client.follow import Progress, progress
+from manager.client.sync import Request
 from manager.ledger.connect import rows
 from manager.ledger.script import run
 from manager.ledger.sql import Statements
 from manager.ledger.states import LIVE
-from manager.requests import Progress, progress
-from manager.status import age
+from manager.operator.status import age
+from manager.run import demo
+from manager.steps.context import Context
 
 SQL = Statements("operator")
 # Seconds between two lines where there is no terminal.

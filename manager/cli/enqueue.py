@@ -12,7 +12,6 @@ from uuid import UUID
 
 import typer
 
-from manager.api import Manager, Request
 from manager.cli.follow import Follower
 from manager.cli.identifier_file import Format, IdentifierFile
 from manager.cli.options import (
@@ -24,10 +23,11 @@ from manager.cli.options import (
     program,
     settings_for,
 )
-from manager.context import Context
+from manager.client.follow import Progress as RequestProgress
+from manager.client.sync import Manager, Request
 from manager.errors import InvalidIdentifiersError, InvalidRequestError
 from manager.identifiers import IDENTIFIER_TYPES, IdentifierType
-from manager.requests import Progress as RequestProgress
+from manager.steps.context import Context
 
 MAX_TIMEOUT = 30 * 86_400
 COUNTERS = ("fulfilled", "not_found", "failed", "cancelled")

@@ -9,11 +9,11 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from manager.api import Request, wait_timeout
-from manager.context import Context
+from manager.client.follow import Progress as RequestProgress
+from manager.client.sync import Request, wait_timeout
 from manager.errors import UnavailableError, WaitTimeoutError
-from manager.requests import Progress as RequestProgress
-from manager.status import named, status
+from manager.operator.status import named, status
+from manager.steps.context import Context
 
 LOOK = 1.0
 # Seconds without any progress after which the daemon's problems are looked at.

@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 from sqlmodel import Session, select
 
-from manager.api import Manager
 from manager.cli.options import (
     DataDir,
     Json,
@@ -20,7 +19,8 @@ from manager.cli.options import (
     settings_for,
 )
 from manager.cli.tables import printable, show_list, show_one
-from manager.context import Context
+from manager.client.follow import Progress
+from manager.client.sync import Manager
 from manager.errors import InvalidRequestError, NotFoundError
 from manager.ledger import migrate
 from manager.ledger.connect import one, rows
@@ -28,10 +28,10 @@ from manager.ledger.models import Job, Lane
 from manager.ledger.models import Request as RequestRow
 from manager.ledger.sql import Statements
 from manager.ledger.states import JobState
-from manager.requests import Progress
+from manager.operator.status import Status
+from manager.operator.status import status as look
 from manager.settings import Settings
-from manager.status import Status
-from manager.status import status as look
+from manager.steps.context import Context
 
 SQL = Statements("operator")
 COUNTERS = ("total", "fulfilled", "not_found", "failed", "cancelled")

@@ -15,10 +15,10 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from manager.api import Manager, Request
 from manager.cli.options import DataDir, Json, examples, settings_for
+from manager.client.follow import Result
+from manager.client.sync import Manager, Request
 from manager.errors import InvalidRequestError
-from manager.requests import Result
 
 COLUMNS = ("identifier", "outcome", "company_id", "reason")
 # Before a record's field that has the name of one of these columns.

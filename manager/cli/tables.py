@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from manager.cli.options import console, print_json
-from manager.status import age
+from manager.operator.status import age
 
 TITLES = {
     "request_id": "request",

@@ -15,11 +15,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from manager.context import Context
 from manager.ledger.connect import first, rows
 from manager.ledger.sql import Statements
-from manager.status import TROUBLE, named, status
-from manager.submit import hash_token
+from manager.operator.status import TROUBLE, named, status
+from manager.steps.context import Context
+from manager.steps.submit import hash_token
 from manager.web.page import Ledger, render
 
 log = logging.getLogger(__name__)

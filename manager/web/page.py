@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from manager.ledger.states import ACTIVE
-from manager.status import Status, age
+from manager.operator.status import Status, age
 
 STYLE = files("manager.web").joinpath("page.css").read_text()
 RENEW = 3  # seconds

@@ -24,10 +24,10 @@ import httpx
 import psutil
 
 from manager import Settings
-from manager.daemon import free_port
-from manager.embedded import EmbeddedServers
 from manager.ledger import migrate
-from manager.supervisor import lifeline
+from manager.run.embedded import EmbeddedServers
+from manager.run.processes import free_port
+from manager.run.supervisor import lifeline
 from sandbox import SandboxControl
 from tests.chaos.proxy import Proxy
 

@@ -22,8 +22,8 @@ import psycopg
 import pytest
 
 from manager.cli import main
-from manager.embedded import EmbeddedServers, processes
-from manager.supervisor import lifeline
+from manager.run.embedded import EmbeddedServers, processes
+from manager.run.supervisor import lifeline
 
 ENRICHD = Path(sys.executable).with_name("enrichd")
 # Jobs that take a second rather than minutes.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from manager import demo
+from manager.run import demo
 from tests.cli.conftest import Call, empty_directory, left_over, start
 
 IDENTIFIERS = {

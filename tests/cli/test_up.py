@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from manager.embedded import EmbeddedServers
+from manager.run.embedded import EmbeddedServers
 from tests.cli.conftest import Call, Installation, empty_directory, left_over
 
 
@@ -86,7 +86,7 @@ def test_what_it_cannot_start_with_is_named(
 def test_a_port_that_is_taken_is_named_before_anything_starts(
     call: Call, monkeypatch: pytest.MonkeyPatch, signals_restored: None
 ) -> None:
-    monkeypatch.setattr("manager.cli.daemon.PORT_PATIENCE", 0.0)
+    monkeypatch.setattr("manager.cli.processes.PORT_PATIENCE", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv("ENRICHD_WEB_PORT", str(port))

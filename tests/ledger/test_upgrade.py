@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from manager import ConfigurationError, Manager, Settings, UnavailableError
-from manager.context import Context
 from manager.ledger import migrate
-from manager.pack import pack
+from manager.steps.context import Context
+from manager.steps.pack import pack
 
 MIGRATIONS = sorted(Path(migrate.__file__).parents[2].glob("alembic/versions/*.py"))
 # What takes something away from the release before, or rewrites a table under its lock.

@@ -19,11 +19,11 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
 from manager import Settings
-from manager.context import Context
 from manager.ledger.connect import execute, one, rows
 from manager.ledger.sql import Statements
-from manager.reconcile import acquire, reconcile_slots, release
 from manager.semaphore import Holder
+from manager.steps.context import Context
+from manager.steps.reconcile import acquire, reconcile_slots, release
 
 pytestmark = pytest.mark.integration
 

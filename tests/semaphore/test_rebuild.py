@@ -16,10 +16,10 @@ import pytest
 from psycopg import Connection
 
 from manager import Settings
-from manager.context import Account, Context
 from manager.ledger.connect import one
-from manager.reconcile import GRACE, acquire, reconcile_slots, release
 from manager.semaphore import Holder, NotReadyError
+from manager.steps.context import Account, Context
+from manager.steps.reconcile import GRACE, acquire, reconcile_slots, release
 
 pytestmark = pytest.mark.integration
 

@@ -7,12 +7,12 @@ from kombu.exceptions import OperationalError
 from pydantic import SecretStr
 
 from manager import Settings
-from manager.context import Wake
 from manager.semaphore import connect
+from manager.steps.context import Wake
 from tasks import app as tasks_app
 from tasks.app import MERGE, QUICK, App, make_app
 from tasks.steps import send
-from tests.manager.daemon import closed_port
+from tests.steps.driver import closed_port
 
 pytestmark = pytest.mark.integration
 

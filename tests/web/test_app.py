@@ -14,9 +14,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from manager import Manager, Settings
-from manager.context import Context
-from manager.submit import hash_token
-from manager.sweep import sweep
+from manager.steps.context import Context
+from manager.steps.submit import hash_token
+from manager.steps.sweep import sweep
 from manager.web.app import MAX_BODY, make_app
 
 with warnings.catch_warnings():  # of a client that is to replace httpx some day

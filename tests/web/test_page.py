@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.status import Status, age
+from manager.operator.status import Status, age
 from manager.web.page import Ledger, render
 
 Slot = namedtuple("Slot", "slot job_id state batch_id identifier_count held_since")

@@ -1,5 +1,0 @@
-"""Postgres and Redis (Valkey) from PyPI wheels, for one machine and nothing to install."""
-
-from manager.embedded.servers import EmbeddedServers
-
-__all__ = ["EmbeddedServers"]

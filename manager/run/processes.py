@@ -1,0 +1,163 @@
+"""The daemon: which processes it consists of, and how they are brought up on one machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from manager import semaphore
+from manager.errors import ConfigurationError, UnavailableError
+from manager.ledger import migrate
+from manager.ledger.connect import Ledger
+from manager.run.embedded import EmbeddedServers
+from manager.run.supervisor import ProcessSpec, Supervisor, wait_until_reachable
+from manager.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+REACHABLE_WITHIN = 60.0
+SANDBOX_KEY = "sandbox-key"
+
+
+def module(name: str, *arguments: str) -> list[str]:
+    """The command line of one of our modules. -P: a caller's tasks.py must not be imported."""
+    return [sys.executable, "-P", "-m", name, *arguments]
+
+
+def environment() -> dict[str, str]:
+    """Ours first, also where a caller's PYTHONPATH names a folder with a tasks.py of its own."""
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def processes(settings: Settings, run_dir: Path, *, web: bool = True) -> list[ProcessSpec]:
+    """The daemon's own processes: two workers, beat and web."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    specs = [
+        celery_process(settings, name, run_dir / f"{name}.heartbeat", *arguments)
+        for name, *arguments in (
+            ("worker-quick", "worker", "--queues", "enrichd.quick"),
+            ("worker-merge", "worker", "--queues", "enrichd.merge"),
+            ("beat", "beat"),
+        )
+    ]
+    if web:
+        specs.append(ProcessSpec("web", module("manager", "web"), environment()))
+    return specs
+
+
+def sandbox_process(port: int, data_dir: Path, *options: str) -> ProcessSpec:
+    """The vendor's API, local."""
+    arguments = ["--port", str(port), "--api-key", SANDBOX_KEY, "--data-dir", str(data_dir)]
+    return ProcessSpec("sandbox", module("sandbox", *arguments, *options), environment())
+
+
+def celery_process(settings: Settings, name: str, heartbeat: Path, *arguments: str) -> ProcessSpec:
+    """A worker or beat, replaced when it has not worked for too long, however alive it is."""
+    return ProcessSpec(
+        name,
+        module("tasks", *arguments, "--name", name, "--heartbeat", str(heartbeat)),
+        environment(),
+        progress=_since_touched(settings, heartbeat),
+        stalled_after=settings.stalled_after,
+    )
+
+
+def _since_touched(settings: Settings, heartbeat: Path) -> Callable[[], float | None]:
+    """Seconds for which the process has not worked although Redis answered."""
+    redis_away = 0.0
+
+    def progress() -> float | None:
+        nonlocal redis_away
+        try:
+            semaphore.ping(settings)
+        except UnavailableError:
+            redis_away = time.time()
+            return None
+        return time.time() - max(heartbeat.stat().st_mtime, redis_away)
+
+    return progress
+
+
+def wait_for_servers(settings: Settings, stop: threading.Event | None = None) -> None:
+    """Return when Postgres and Redis answer, or `stop` is set. Raises UnavailableError."""
+
+    def postgres() -> None:
+        with Ledger(settings, "up").connect():
+            pass
+
+    wait_until_reachable(postgres, "Postgres", REACHABLE_WITHIN, stop)
+    wait_until_reachable(lambda: semaphore.ping(settings), "Redis", REACHABLE_WITHIN, stop)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def embedded(data_dir: Path, *, ephemeral: bool = False) -> Iterator[EmbeddedServers]:
+    """Postgres and Redis of the data directory, for this process and its children."""
+    for name in ("ENRICHD_DATABASE_URL", "ENRICHD_REDIS_URL"):
+        if os.environ.get(name):
+            raise ConfigurationError(
+                f"--embedded brings its own servers, but {name} is set. Unset it, or leave "
+                "--embedded out."
+            )
+    with EmbeddedServers(data_dir, ephemeral=ephemeral) as servers:
+        os.environ["ENRICHD_DATA_DIR"] = str(servers.data_dir)
+        yield servers
+
+
+def run(
+    settings: Settings,
+    specs: list[ProcessSpec],
+    stop: threading.Event,
+    *,
+    servers: EmbeddedServers | None = None,
+    log_dir: Path | None = None,
+    ready: Callable[[Settings], None] | None = None,
+    upgrade: bool = True,
+) -> None:
+    """Bring the ledger up to date, or check that it is, and run the processes until `stop`."""
+    wait_for_servers(settings, stop)
+    if stop.is_set():
+        return
+    if upgrade:
+        migrate.upgrade(settings)
+    else:
+        migrate.check(settings)
+    supervisor = Supervisor(
+        specs,
+        drain_timeout=settings.drain_timeout,
+        heartbeat=servers.ensure if servers else None,
+        log_dir=log_dir,
+    )
+    if ready:
+        ready(settings)
+    killed = supervisor.run_forever(stop)
+    if killed:
+        log.warning("killed after %g s: %s", settings.drain_timeout, ", ".join(killed))
+
+
+def with_sandbox(
+    servers: EmbeddedServers | None, data_dir: Path, *options: str
+) -> tuple[Settings, ProcessSpec]:
+    """Point the settings at a sandbox of our own; its process is still to be started."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    if servers is not None:
+        servers.publish(vendor_url=url, vendor_api_key=SANDBOX_KEY)
+    os.environ["ENRICHD_VENDOR_URL"] = url
+    os.environ["ENRICHD_VENDOR_API_KEY"] = SANDBOX_KEY
+    return load_settings(), sandbox_process(port, data_dir / "sandbox", *options)

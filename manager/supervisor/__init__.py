@@ -1,7 +1,0 @@
-"""Runs the daemon's processes on one machine, and waits for what they need."""
-
-from manager.supervisor.child import ProcessSpec, ProcessStatus
-from manager.supervisor.reachable import wait_until_reachable
-from manager.supervisor.supervisor import Supervisor
-
-__all__ = ["ProcessSpec", "ProcessStatus", "Supervisor", "wait_until_reachable"]
