@@ -1,7 +1,7 @@
 """`python -m sandbox`: the sandbox as a process of its own.
 
 Prints one line with its URL when it serves; SIGTERM and Ctrl-C end it with exit code 0. Every
-setting of `sandbox.settings.Settings` is an option.
+setting of `sandbox.settings.Settings` is an option; `--fault` orders faults from the start.
 """
 
 import argparse
@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
+import msgspec
+
+from sandbox.faults import Fault
 from sandbox.server import DEFAULT_KEY, HOST, Server, listen, url_of, workspace
 from sandbox.settings import Settings
 from sandbox.vendor import Vendor
@@ -21,9 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = _parser()
     options = vars(parser.parse_args(arguments))
     host, port, data_dir = options.pop("host"), options.pop("port"), options.pop("data_dir")
-    api_key = options.pop("api_key")
+    api_key, faults = options.pop("api_key"), options.pop("fault")
     try:
         settings = Settings.of({name: _value(text) for name, text in options.items()})
+        faults = [_fault(text) for text in faults]
     except ValueError as error:
         parser.error(str(error))
     try:
@@ -31,7 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         _fail(f"sandbox: can't serve on {host}:{port}: {error.strerror or error}")
     with workspace(data_dir) as directory:
-        vendor = Vendor(api_key, settings, directory, keep=data_dir is not None)
+        try:
+            vendor = Vendor(api_key, settings, directory, keep=data_dir is not None, faults=faults)
+        except ValueError as error:
+            _fail(f"sandbox: {error}")
         server = Server(vendor, listening)
         server.on_ready = lambda: print(f"sandbox serves at {url_of(listening)}", flush=True)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8461, help="port; 0: a free one (8461)")
     parser.add_argument("--api-key", default=DEFAULT_KEY, help=f"the account's key ({DEFAULT_KEY})")
     parser.add_argument("--data-dir", type=Path, help="keep jobs, record and billing there")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="a fault ordered from the start, as often as wanted: "
+        '{"route": "submit", "kind": "never_ends"}',
+    )
     defaults = Settings()
     for name, hint in get_type_hints(Settings, include_extras=True).items():
         default = json.dumps(getattr(defaults, name))
@@ -72,6 +87,12 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def _fault(text: str) -> dict[str, Any]:
+    """An ordered fault's values; a bad one is a `ValueError`."""
+    values: dict[str, Any] = msgspec.to_builtins(msgspec.json.decode(text, type=Fault))
+    return values
 
 
 def _fail(message: str) -> NoReturn:

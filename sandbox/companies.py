@@ -10,12 +10,14 @@ import functools
 import re
 import unicodedata
 from importlib import resources
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
-IdentifierType = Literal[
-    "names", "domains", "professional_network_profile_urls", "crustdata_company_ids"
-]
-IDENTIFIER_TYPES: tuple[IdentifierType, ...] = get_args(IdentifierType)
+IDENTIFIER_TYPES = (
+    "names",
+    "domains",
+    "professional_network_profile_urls",
+    "crustdata_company_ids",
+)
 
 FICTIONAL = 10_000_000
 _REAL_BASE = 600_000
@@ -43,7 +45,7 @@ class Company(NamedTuple):
         """The address of its professional network profile."""
         return f"https://www.linkedin.com/company/{self.slug}"
 
-    def identifier(self, identifier_type: IdentifierType) -> str | int:
+    def identifier(self, identifier_type: str) -> str | int:
         """What a caller submits to get this company by that identifier type."""
         if identifier_type == "names":
             return self.name
@@ -86,7 +88,7 @@ def real() -> tuple[Company, ...]:
     return tuple(companies)
 
 
-def key(identifier_type: IdentifierType, value: str | int) -> str:
+def key(identifier_type: str, value: str | int) -> str:
     """The canonical form of an identifier: two with the same key mean the same company."""
     text = str(value).strip()
     if identifier_type == "names":
@@ -100,7 +102,7 @@ def key(identifier_type: IdentifierType, value: str | int) -> str:
     return text.rstrip("/")
 
 
-def find(identifier_type: IdentifierType, value: str | int) -> Company | None:
+def find(identifier_type: str, value: str | int) -> Company | None:
     """The company with that identifier, or None; names, as in life, may be shared: the first."""
     if identifier_type == "crustdata_company_ids":
         return _by_id(int(value))
@@ -115,14 +117,15 @@ def find(identifier_type: IdentifierType, value: str | int) -> Company | None:
     return fictional(int(match[1])) if match else known.get(wanted)
 
 
-def resolve(
-    identifier_type: IdentifierType, value: str | int, unresolved_share: float
-) -> Company | None:
+def resolve(identifier_type: str, value: str | int, unresolved_share: float) -> Company | None:
     """`find`, but None too for that share of the companies, always the same ones."""
     company = find(identifier_type, value)
-    if company and mix(company.id, _UNRESOLVABLE_SALT) < unresolved_share * (_MASK + 1):
-        return None
-    return company
+    return None if company and unresolvable(company.id, unresolved_share) else company
+
+
+def unresolvable(number: int, share: float) -> bool:
+    """Whether what has that id is among the share that can't be resolved."""
+    return mix(number, _UNRESOLVABLE_SALT) < share * (_MASK + 1)
 
 
 def _by_id(number: int) -> Company | None:
@@ -145,7 +148,7 @@ def _by_domain() -> dict[str, Company]:
 
 @functools.cache
 def _by_url() -> dict[str, Company]:
-    kind: IdentifierType = "professional_network_profile_urls"
+    kind = "professional_network_profile_urls"
     return {key(kind, company.profile_url): company for company in real()}
 
 

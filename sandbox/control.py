@@ -49,6 +49,10 @@ class SandboxControl:
         """One job with its identifiers and its webhook's host."""
         return self._call("GET", f"jobs/{batch_id}")
 
+    def end(self, batch_id: str) -> dict[str, Any]:
+        """End an active job now, as it was to end: one with the fault `never_ends` too."""
+        return self._call("POST", f"jobs/{batch_id}/end")
+
     def settings(self) -> dict[str, Any]:
         """All settings as they are now."""
         return self._call("GET", "settings")
@@ -75,8 +79,8 @@ class SandboxControl:
         self._call("DELETE", "faults")
 
     def foreign(self, **arguments: Any) -> dict[str, Any]:
-        """Add a job of another tool: `identifier_type`, `identifiers` or `identifier_count`,
-        `seconds`, `entity`, `action`; all have defaults.
+        """Add a job of another tool: `endpoint`, `identifier_type`, `identifiers` or
+        `identifier_count`, `seconds`, `entity`, `action`; all have defaults.
         """
         return self._call("POST", "foreign", arguments)
 
@@ -86,7 +90,7 @@ class SandboxControl:
         return now
 
     def reset(self) -> None:
-        """Clear everything: jobs, record, faults, limits, clock and changed settings."""
+        """Back to the start: clears jobs, record, limits, clock, changed settings and faults."""
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:

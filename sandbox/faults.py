@@ -7,17 +7,20 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from sandbox.jobs import Ending, Fate, Flaw
+from sandbox.shapes import Shape
+
 FaultRoute = Literal["submit", "status", "list", "download", "webhook"]
 Wire = Literal["status", "delay", "reset_before", "reset_after", "hang", "html", "garbage", "cut"]
-Content = Literal[
-    "truncate", "corrupt", "wrong_count", "duplicate_envelope", "foreign_envelope", "bad_line"
-]
-Acceptance = Literal["fail_job", "slow_job", "duplicate_envelope", "foreign_envelope", "bad_line"]
-Kind = Literal[Wire, Content, Acceptance, "poison"]
+Content = Literal["truncate", "corrupt", "wrong_count"] | Flaw | Shape
+Acceptance = Literal["fail_job", "ends_as", "never_ends", "slow_job"] | Flaw | Shape
+Kind = Wire | Content | Acceptance | Literal["poison"]
 
 WIRE: frozenset[str] = frozenset(get_args(Wire))
-CONTENT: frozenset[str] = frozenset(get_args(Content))
-ACCEPTANCE: frozenset[str] = frozenset(get_args(Acceptance))
+_FLAWS: tuple[Flaw, ...] = get_args(Flaw)
+_SHAPES: tuple[Shape, ...] = get_args(Shape)
+CONTENT = frozenset({"truncate", "corrupt", "wrong_count", *_FLAWS, *_SHAPES})
+ACCEPTANCE = frozenset({"fail_job", "ends_as", "never_ends", "slow_job", *_FLAWS, *_SHAPES})
 
 _KINDS: dict[FaultRoute, frozenset[str]] = {
     "submit": WIRE | ACCEPTANCE | {"poison"},
@@ -43,7 +46,15 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     - `duplicate_envelope`, `foreign_envelope`, `bad_line`: a line too many. On download it is
       in that transfer only and so contradicts `result_count`; on submit it is in the file of
       the next accepted job for good, and counted
+    - `members`, `gzip_twice`, `plain`, `bom`, `crlf`, `blank_lines`, `no_last_newline`: a file
+      in another shape (`sandbox.shapes.Shape`). On download in that transfer only, on submit
+      all files of the next accepted job for good
     - `fail_job`: the next accepted job ends `failed` with `error_message`
+    - `ends_as`: the next accepted job ends with the status `word`, whatever it is, with
+      `links` or without (then nothing is billed), with `completed_at` or without (null), with
+      the results of the first `delivered_share` of its identifiers only, and with the
+      `error_message` if that is given
+    - `never_ends`: the next accepted job stays `processing`, until `SandboxControl.end`
     - `poison`: 400 for a submission that contains the identifier `match`
     - on webhook: `delay`, `reset_before` (lost) and `garbage` (a body that is no JSON)
 
@@ -61,7 +72,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     seconds: Annotated[float, Meta(ge=0, le=1e9)] = 1.0
     factor: Annotated[float, Meta(gt=0, le=1e6)] = 10.0
-    error_message: Annotated[str, Meta(min_length=1)] = "The job failed in the sandbox."
+    error_message: Annotated[str, Meta(min_length=1)] | None = None
+    word: Annotated[str, Meta(min_length=1)] = "cancelled"
+    links: bool = True
+    completed_at: bool = True
+    delivered_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     match: str | int | None = None
     after: bool | None = None
 
@@ -81,6 +96,33 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         if self.kind == "reset_before":
             return False
         return self.kind == "garbage" if self.after is None else self.after
+
+
+def fate(faults: Collection[Fault], shapes: tuple[Shape, ...]) -> Fate:
+    """What those acceptance faults make of a job, whose files have those shapes anyway."""
+    orders = {fault.kind: fault for fault in faults}
+    return Fate(
+        ending=_ending(orders.get("fail_job"), orders.get("ends_as")),
+        never_ends="never_ends" in orders,
+        factor=orders["slow_job"].factor if "slow_job" in orders else 1.0,
+        flaws=tuple(flaw for flaw in _FLAWS if flaw in orders),
+        shapes=tuple(shape for shape in _SHAPES if shape in orders or shape in shapes),
+    )
+
+
+def _ending(fails: Fault | None, ends: Fault | None) -> Ending:
+    if fails:
+        message = fails.error_message or "The job failed in the sandbox."
+        return Ending("failed", share=0.0, links=False, error_message=message)
+    if ends:
+        return Ending(
+            ends.word,
+            share=ends.delivered_share,
+            links=ends.links,
+            dated=ends.completed_at,
+            error_message=ends.error_message,
+        )
+    return Ending()
 
 
 class Ordered:
@@ -112,9 +154,18 @@ class Ordered:
 class Faults:
     """The orders, oldest first; a used-up one is dropped."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Collection[dict[str, Any]] = ()) -> None:
+        """Order the first ones; a bad one is a `ValueError`."""
         self._ordered: list[Ordered] = []
         self._numbers = 0
+        self._first = first
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the orders of the start."""
+        self.clear()
+        for values in self._first:
+            self.order(values)
 
     def order(self, values: dict[str, Any]) -> dict[str, Any]:
         """Add a fault; an unknown or bad value is a `ValueError`."""

@@ -20,6 +20,13 @@ class Accepted(msgspec.Struct, tag="accepted"):
     job: Job
 
 
+class Stopped(msgspec.Struct, tag="stopped"):
+    """A job was made to end at that time, earlier than it would have or at all."""
+
+    batch_id: str
+    moment: float
+
+
 class Ended(msgspec.Struct, tag="ended"):
     """A job ended, and its records were billed at that price."""
 
@@ -46,7 +53,7 @@ class Advanced(msgspec.Struct, tag="advanced"):
     seconds: float
 
 
-Event = Opened | Accepted | Ended | Called | CreditsSet | Advanced
+Event = Opened | Accepted | Stopped | Ended | Called | CreditsSet | Advanced
 
 
 class Journal:
@@ -57,7 +64,10 @@ class Journal:
         self._file = path.open("ab", buffering=0) if path else None
 
     def replay(self) -> Iterator[Event]:
-        """The events kept so far; a last line cut off by a crash is dropped from the file."""
+        """The events kept so far; a last line cut off by a crash is dropped from the file.
+
+        What another version of the sandbox wrote is a `ValueError`.
+        """
         if self._path is None:
             return
         good = 0
@@ -66,7 +76,14 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 good += len(line)
-                yield msgspec.json.decode(line, type=Event)
+                try:
+                    event = msgspec.json.decode(line, type=Event)
+                except msgspec.ValidationError as error:
+                    raise ValueError(
+                        f"{self._path} was written by another version of the sandbox ({error}); "
+                        "remove it, or use another data directory"
+                    ) from None
+                yield event
         with self._path.open("r+b") as file:
             file.truncate(good)
 

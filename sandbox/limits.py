@@ -17,20 +17,22 @@ class Limits:
         self._clock = clock
         self._calls: defaultdict[Route, deque[float]] = defaultdict(deque)
 
-    def take(self, route: Route, limit: int | None) -> None:
-        """Count a call, or refuse it with 429 if the window is full; None is unlimited."""
+    def take(self, route: Route, limit: int | None, *, told: bool = True) -> None:
+        """Count a call, or refuse it with 429 if the window is full; None is unlimited.
+
+        Unless `told`, the refusal does not say until when.
+        """
         if limit is None:
             return
         calls = self._recent(route)
         if len(calls) >= limit:
-            seconds = self._reset(calls)
-            raise Refusal(
-                429,
-                "rate_limit_exceeded",
-                f"More than {limit} requests in {WINDOW:.0f} seconds.",
-                {"limit": limit, "retry_after": seconds},
-                {"retry-after": str(seconds)},
-            )
+            message = f"More than {limit} requests in {WINDOW:.0f} seconds."
+            refusal = Refusal(429, "rate_limit_exceeded", message)
+            if told:
+                seconds = self._reset(calls)
+                refusal.metadata = {"limit": limit, "retry_after": seconds}
+                refusal.headers = {"retry-after": str(seconds)}
+            raise refusal
         calls.append(self._clock.now())
 
     def headers(self, route: Route, limit: int | None) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""The control routes under `/_sandbox`: record, settings, faults, foreign jobs, clock, reset.
+"""The control routes under `/_sandbox`: record, jobs, settings, faults, clock, reset.
 
 They need no API key and are never counted, limited or made to fail.
 """
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -14,25 +15,31 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from sandbox import rules
-from sandbox.account import foreign_identifiers
-from sandbox.companies import IdentifierType
+from sandbox.endpoints import COMPANY, ENDPOINTS
+from sandbox.guard import refused
+from sandbox.neighbour import submission_of
 from sandbox.record import shown_job
-from sandbox.rules import Refusal, Submission
-from sandbox.vendor import Vendor, refused
+from sandbox.rules import Refusal
+from sandbox.vendor import Vendor
 
 _Handler = Callable[[Request], Awaitable[Any]]
 _Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class Foreign(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A job of another tool: give its identifiers, or only how many."""
+    """A job of another tool: give its identifiers, or only how many.
 
-    identifier_type: IdentifierType = "domains"
+    By default its identifier type is the endpoint's first (`domains` for companies), and its
+    entity and action are the endpoint's.
+    """
+
+    endpoint: str = COMPANY.name
+    identifier_type: str | None = None
     identifiers: list[Any] | str | None = None
     identifier_count: int = 1
     seconds: _Seconds = 60.0
-    entity: str = "company"
-    action: str = "enrich"
+    entity: str | None = None
+    action: str | None = None
 
 
 class Advance(msgspec.Struct, forbid_unknown_fields=True):
@@ -87,17 +94,30 @@ class Panel:
         self._vendor.faults.clear()
         return await self.faults(request)
 
+    async def end(self, request: Request) -> Any:
+        """End an active job now, as it was to end, even if it was never to."""
+        job = self._account.stop(request.path_params["batch_id"])
+        return shown_job(job, self._account.clock.now())
+
     async def foreign(self, request: Request) -> Any:
         """Add a job that another tool submitted with the same key; 429 if the cap is reached."""
         asked = msgspec.json.decode(await request.body(), type=Foreign)
-        values = asked.identifiers
-        if values is None:
-            values = foreign_identifiers(asked.identifier_type, asked.identifier_count)
-        submission = Submission(
-            asked.identifier_type, rules.identifiers(asked.identifier_type, values)
-        )
+        endpoint = ENDPOINTS.get(asked.endpoint)
+        if endpoint is None:
+            raise ValueError(f"no endpoint is called {asked.endpoint!r}")
+        default = "domains" if endpoint is COMPANY else next(iter(endpoint.identifier_types))
+        identifier_type = asked.identifier_type or default
+        rules.check_identifier_type(endpoint, identifier_type)
+        submission = submission_of(endpoint, identifier_type, asked.identifier_count)
+        if asked.identifiers is not None:
+            values = rules.identifiers(endpoint, identifier_type, asked.identifiers)
+            submission = dataclasses.replace(submission, identifiers=values)
         job = self._account.accept_foreign(
-            submission, asked.seconds, entity=asked.entity, action=asked.action
+            submission,
+            asked.seconds,
+            now=self._account.clock.now(),
+            entity=asked.entity,
+            action=asked.action,
         )
         return shown_job(job, self._account.clock.now())
 
@@ -134,6 +154,7 @@ def routes(vendor: Vendor) -> list[BaseRoute]:
     table: list[tuple[str, str, _Handler]] = [
         ("GET", "/record", panel.record),
         ("GET", "/jobs/{batch_id}", panel.job),
+        ("POST", "/jobs/{batch_id}/end", panel.end),
         ("GET", "/settings", panel.settings),
         ("PATCH", "/settings", panel.change_settings),
         ("POST", "/faults", panel.order_fault),

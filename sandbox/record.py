@@ -3,12 +3,11 @@
 from collections import Counter, defaultdict
 from typing import Any
 
-from sandbox import companies
 from sandbox.clock import iso
 from sandbox.jobs import Job
 
 _SHOWN = 20
-_Lane = tuple[str, tuple[str, ...]]
+_Lane = tuple[str, str, tuple[str, ...]]
 
 
 class Record:
@@ -16,11 +15,12 @@ class Record:
 
     def __init__(self) -> None:
         self._calls: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._accepted = 0
+        self.accepted = 0
         self._highest_active = 0
         self._highest_active_own = 0
         self._records: Counter[bool] = Counter()
         self._credits: defaultdict[bool, float] = defaultdict(float)
+        self._by_endpoint: Counter[str] = Counter()
         # Only the hashes of what was bought: a test may buy millions.
         self._bought: defaultdict[_Lane, set[int]] = defaultdict(set)
         self._duplicates = 0
@@ -31,28 +31,32 @@ class Record:
         self._calls[route][outcome] += 1
 
     def accept(self, job: Job, active: list[Job]) -> None:
-        """Count an accepted job; `active` are those active from now on, itself included."""
-        self._accepted += not job.foreign
+        """Count an accepted job; `active` are those in the cap from now on, itself included."""
+        self.accepted += not job.foreign
         own = sum(not other.foreign for other in active)
         self._highest_active = max(self._highest_active, len(active))
         self._highest_active_own = max(self._highest_active_own, own)
 
     def bill(self, job: Job, price: float) -> float:
-        """Bill a job's records at its end; returns the credits that it cost."""
+        """Bill what a job has delivered at its end; returns the credits that it cost."""
+        if not job.ending.links:
+            return 0.0
         records = job.fulfilled(job.ends)
-        cost = records * price
+        cost = job.identifiers.billed(job.delivered) * price
         self._records[job.foreign] += records
         self._credits[job.foreign] += cost
-        if records and not job.foreign:
+        if not job.foreign:
+            self._by_endpoint[job.endpoint_name] += records
             self._note_duplicates(job)
         return cost
 
     def _note_duplicates(self, job: Job) -> None:
-        bought = self._bought[job.identifier_type, job.fields]
-        for value, resolved in zip(job.identifiers.values(), job.identifiers.resolved, strict=True):
-            if not resolved:
+        bought = self._bought[job.endpoint_name, job.identifier_type, job.fields]
+        worth = job.identifiers.worth or job.identifiers.resolved
+        for value, paid in zip(job.identifiers.values()[: job.delivered], worth, strict=False):
+            if not paid:
                 continue
-            key = companies.key(job.identifier_type, value)
+            key = job.endpoint.universe.key(job.identifier_type, value)
             if hash(key) not in bought:
                 bought.add(hash(key))
                 continue
@@ -60,6 +64,7 @@ class Record:
             if len(self._first_duplicates) < _SHOWN:
                 self._first_duplicates.append(
                     {
+                        "endpoint": job.endpoint_name,
                         "identifier_type": job.identifier_type,
                         "fields": job.fields,
                         "identifier": key,
@@ -71,19 +76,27 @@ class Record:
         """The record as JSON; the jobs are added by the account."""
         return {
             "calls": {route: dict(outcomes) for route, outcomes in self._calls.items()},
-            "submissions_accepted": self._accepted,
+            "submissions_accepted": self.accepted,
             "highest_active": self._highest_active,
             "highest_active_own": self._highest_active_own,
             "billed": {"records": self._records[False], "credits": self._credits[False]},
             "billed_foreign": {"records": self._records[True], "credits": self._credits[True]},
+            "billed_by_endpoint": dict(self._by_endpoint),
             "duplicates": {"count": self._duplicates, "first": self._first_duplicates},
         }
 
 
 def shown_job(job: Job, now: float) -> dict[str, Any]:
-    """A job as the record shows it: what the vendor's own list keeps to itself included."""
+    """A job as the record shows it: what the vendor's own list keeps to itself included.
+
+    Times are by the sandbox's clock, without the vendor's skew; `seconds` from acceptance to
+    the end, null for a job that never ends.
+    """
     return {
         "batch_id": job.batch_id,
+        "endpoint": job.endpoint_name,
+        "entity": job.entity,
+        "action": job.action,
         "identifier_type": job.identifier_type,
         "fields": job.fields,
         "identifier_count": job.identifier_count,
@@ -92,7 +105,8 @@ def shown_job(job: Job, now: float) -> dict[str, Any]:
         "foreign": job.foreign,
         "created_at": iso(job.created),
         "completed_at": None if job.active(now) else iso(job.ends),
+        "seconds": None if job.fate.never_ends else job.ends - job.created,
         "fulfilled": job.fulfilled(now),
         "result_count": job.result_count(now),
-        "error_message": job.error_message,
+        "error_message": job.ending.error_message,
     }

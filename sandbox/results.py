@@ -1,10 +1,9 @@
 """Results files: gzipped JSON lines, an envelope each, made when first asked for.
 
-The whole file is the parts' gzip members in a row, so both hold the same bytes.
+The whole file is the parts in a row, unless the job's results come in another shape.
 """
 
 import asyncio
-import gzip
 import itertools
 import random
 import shutil
@@ -16,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from sandbox import catalogue, companies
+from sandbox.companies import FICTIONAL, mix
+from sandbox.fields import Plan
 from sandbox.jobs import Flaw, Job
+from sandbox.shapes import SHAPES, write
 
 WHOLE = "results.jsonl.gz"
-_LEVEL = 1
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,10 @@ class Results:
         return (await asyncio.shield(making)).get(name)
 
     async def altered(self, file: File, job: Job, how: str) -> File:
-        """A copy that went wrong in that way; the caller deletes it."""
+        """A copy that went wrong in that way, a content fault; the caller deletes it."""
         suffix = f"{how}-{next(self._altered)}"
         path = file.path.with_name(f"{file.path.name}.{suffix}")
-        data = await asyncio.to_thread(file.path.read_bytes)
-        await asyncio.to_thread(path.write_bytes, alter(data, job, how))
+        path.write_bytes(await asyncio.to_thread(_altered, file.path, job, how))
         return File(path, f'{file.etag[:-1]}-{suffix}"')
 
     def clear(self) -> None:
@@ -74,61 +73,65 @@ class Results:
     def _make(self, job: Job) -> dict[str, File]:
         directory = self._directory / job.batch_id
         directory.mkdir(parents=True, exist_ok=True)
-        whole = 0
-        files = {}
-        with (directory / WHOLE).open("wb") as file:
-            for name, lines in zip(names(job), _batched(_lines(job), job.part_lines), strict=True):
-                member = _gzip(lines)
-                whole = zlib.crc32(member, whole)
-                file.write(member)
-                (directory / name).write_bytes(member)
-                files[name] = File(directory / name, f'"{zlib.crc32(member):08x}-{len(member)}"')
-            files[WHOLE] = File(directory / WHOLE, f'"{whole:08x}-{file.tell()}"')
-        return files
+        pieces, shapes = _pieces(job), job.fate.shapes
+        contents = {
+            name: write([piece], shapes) for name, piece in zip(names(job), pieces, strict=True)
+        }
+        contents[WHOLE] = write(pieces, shapes) if shapes else b"".join(contents.values())
+        for name, content in contents.items():
+            (directory / name).write_bytes(content)
+        return {
+            name: File(directory / name, f'"{zlib.crc32(content):08x}-{len(content)}"')
+            for name, content in contents.items()
+        }
 
 
-def alter(data: bytes, job: Job, how: str) -> bytes:
-    """A gzip file that went wrong: one of the content faults, or a `Flaw`."""
-    lines = gzip.decompress(data).splitlines(keepends=True)
-    if how == "wrong_count":
-        lines.pop()
-    elif how in ("duplicate_envelope", "foreign_envelope", "bad_line"):
-        lines = _flawed(lines, job, how)  # type: ignore[arg-type]
-    packed = _gzip(lines)
+def _altered(path: Path, job: Job, how: str) -> bytes:
+    content = path.read_bytes()
     if how == "truncate":
-        return packed[: len(packed) * 2 // 3]
+        return content[: len(content) * 2 // 3]
     if how == "corrupt":
-        middle = len(packed) // 2
-        flipped = bytes(byte ^ 0xFF for byte in packed[middle : middle + 4])
-        return packed[:middle] + flipped + packed[middle + 4 :]
-    return packed
+        middle = len(content) // 2
+        flipped = bytes(byte ^ 0xFF for byte in content[middle : middle + 4])
+        return content[:middle] + flipped + content[middle + 4 :]
+    pieces, shapes = _pieces(job), {*job.fate.shapes}
+    if path.name != WHOLE:
+        pieces = [pieces[names(job).index(path.name)]]
+    if how in SHAPES:
+        shapes.add(how)  # type: ignore[arg-type]
+    elif how == "wrong_count":
+        pieces[-1].pop()
+    else:
+        pieces[0] = _flawed(pieces[0], job, how)  # type: ignore[arg-type]
+    return write(pieces, shapes)
+
+
+def _pieces(job: Job) -> list[list[bytes]]:
+    """The lines of a completed job's results, part by part."""
+    lines = iter(_lines(job))
+    return list(iter(lambda: list(itertools.islice(lines, job.part_lines)), []))
 
 
 def _lines(job: Job) -> list[bytes]:
-    """The envelopes of what resolves, in an order that is not the submitted one."""
     values = job.identifiers.values()
-    order = list(range(len(values)))
+    order = [place for place in range(job.delivered) if job.identifiers.resolved[place]]
     random.Random(job.batch_id).shuffle(order)  # noqa: S311
-    plan = catalogue.plan(job.fields)
+    plan = job.endpoint.catalogue.plan(job.fields)
     encode = msgspec.json.Encoder().encode
-    lines = [
-        encode(_envelope(job, position, values[position], plan)) + b"\n"
-        for position in order
-        if job.identifiers.resolved[position]
-    ]
-    for flaw in job.flaws:
+    lines = [encode(_envelope(job, place, values[place], plan)) + b"\n" for place in order]
+    for flaw in job.fate.flaws:
         lines = _flawed(lines, job, flaw)
     return lines
 
 
-def _envelope(job: Job, position: int, value: str | int, plan: catalogue.Plan) -> dict[str, Any]:
-    company = companies.find(job.identifier_type, value)
-    if company is None:
+def _envelope(job: Job, place: int, value: str | int, plan: Plan) -> dict[str, Any]:
+    subject = job.endpoint.universe.find(job.identifier_type, value)
+    if subject is None:
         raise LookupError(f"job {job.batch_id}: {value!r} resolved once and no longer does")
     return {
         "original_identifier": str(value),
-        "internal_id": companies.mix(position, zlib.crc32(job.batch_id.encode())) >> 16,
-        "data": catalogue.record(company, plan),
+        "internal_id": mix(place, zlib.crc32(job.batch_id.encode())) >> 16,
+        "data": job.endpoint.catalogue.record(subject, plan),
     }
 
 
@@ -144,17 +147,8 @@ def _flawed(lines: list[bytes], job: Job, flaw: Flaw) -> list[bytes]:
 
 
 def _foreign(job: Job) -> bytes:
-    """An envelope of a company that nobody asked for."""
-    stranger = companies.fictional(companies.FICTIONAL - 1)
+    """An envelope that nobody asked for."""
+    stranger = job.endpoint.universe.fictional(FICTIONAL - 1)
     value = stranger.identifier(job.identifier_type)
-    envelope = _envelope(job, -1, value, catalogue.plan(job.fields))
+    envelope = _envelope(job, -1, value, job.endpoint.catalogue.plan(job.fields))
     return msgspec.json.encode(envelope) + b"\n"
-
-
-def _gzip(lines: list[bytes]) -> bytes:
-    return gzip.compress(b"".join(lines), _LEVEL, mtime=0)
-
-
-def _batched(lines: list[bytes], size: int) -> list[list[bytes]]:
-    rest = iter(lines)
-    return list(iter(lambda: list(itertools.islice(rest, size)), []))

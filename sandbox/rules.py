@@ -1,17 +1,17 @@
 """What the vendor accepts: every documented rule on a submission, and how it says no."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from sandbox import catalogue
-from sandbox.companies import IDENTIFIER_TYPES, IdentifierType
+from sandbox.endpoints import Endpoint
+from sandbox.jobs import Identifiers
 
 API_VERSION = "2025-11-01"
-MAX_IDENTIFIERS = 10_000
 CHUNK_SIZES = range(10, 1_001)
 DEFAULT_CHUNK_SIZE = 100
 STATUSES = ("pending", "processing", "completed", "failed")
@@ -39,15 +39,26 @@ class Refusal(Exception):
         return {"error": error}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Submission:
     """A submission that keeps the rules; `fields` is the sorted set of the paths asked for."""
 
-    identifier_type: IdentifierType
+    endpoint: Endpoint
+    identifier_type: str
     identifiers: list[str] | list[int]
     fields: tuple[str, ...] = ()
     chunk_size: int = DEFAULT_CHUNK_SIZE
     webhook_url: str | None = None
+
+    def looked_up(self, unresolved_share: float) -> Identifiers:
+        """Its identifiers with what each is worth; safe to call in a thread."""
+        return Identifiers.pack(
+            self.endpoint,
+            self.identifier_type,
+            self.identifiers,
+            self.fields,
+            unresolved_share,
+        )
 
 
 def check_version(version: str | None) -> None:
@@ -57,8 +68,11 @@ def check_version(version: str | None) -> None:
         raise _invalid(f"Header x-api-version {said}; batch jobs require {API_VERSION}.")
 
 
-def submission(body: bytes) -> Submission:
-    """Read and check the body of `POST /batch/company/enrich`; refuses with 400."""
+def submission(endpoint: Endpoint, body: bytes, refused_types: Collection[str] = ()) -> Submission:
+    """Read and check the body of a submission to that endpoint; refuses with 400.
+
+    `refused_types` are identifier types that it takes no longer.
+    """
     try:
         given = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -66,40 +80,44 @@ def submission(body: bytes) -> Submission:
     if not isinstance(given, dict):
         raise _invalid("The body must be a JSON object.")
     given = {name: value for name, value in given.items() if value is not None}
-    unknown = sorted(given.keys() - {*IDENTIFIER_TYPES, *_OPTIONS})
+    types = [name for name in endpoint.identifier_types if name not in refused_types]
+    unknown = sorted(given.keys() - {*types, *_OPTIONS})
     if unknown:
         # Strict where the vendor is undocumented: a mistyped name must not go unnoticed.
         raise _invalid(f"Unknown parameters: {', '.join(unknown)}.")
-    identifier_type = _identifier_type(given)
+    present = [name for name in types if name in given]
+    if len(present) != 1:
+        found = ", ".join(present) or "none"
+        raise _invalid(f"Provide exactly one of {', '.join(types)}; found {found}.")
     return Submission(
-        identifier_type=identifier_type,
-        identifiers=identifiers(identifier_type, given[identifier_type]),
-        fields=_fields(given.get("fields", [])),
+        endpoint=endpoint,
+        identifier_type=present[0],
+        identifiers=identifiers(endpoint, present[0], given[present[0]]),
+        fields=_fields(endpoint, given.get("fields", [])),
         chunk_size=_chunk_size(given.get("chunk_size", DEFAULT_CHUNK_SIZE)),
         webhook_url=_webhook_url(given.get("webhook_url")),
     )
 
 
-def identifiers(identifier_type: IdentifierType, value: Any) -> list[str] | list[int]:
-    """1 to 10,000 identifiers; only a string is split at commas, never a list's element."""
+def check_identifier_type(endpoint: Endpoint, identifier_type: str) -> None:
+    """Refuse one that the endpoint does not have."""
+    if identifier_type not in endpoint.identifier_types:
+        types = ", ".join(endpoint.identifier_types)
+        raise _invalid(f"{endpoint.name} takes {types}, not {identifier_type}.")
+
+
+def identifiers(endpoint: Endpoint, identifier_type: str, value: Any) -> list[str] | list[int]:
+    """1 to `most` identifiers; only a string is split at commas, never a list's element."""
     values = _listed(identifier_type, value)
-    if not 1 <= len(values) <= MAX_IDENTIFIERS:
+    if not 1 <= len(values) <= endpoint.most:
         raise _invalid(
-            f"{identifier_type} has {len(values)} identifiers; a job takes 1 to {MAX_IDENTIFIERS}."
+            f"{identifier_type} has {len(values)} identifiers; a job takes 1 to {endpoint.most}."
         )
-    if identifier_type == "crustdata_company_ids":
-        return _ids(values, from_text=isinstance(value, str))
+    if endpoint.identifier_types[identifier_type] is int:
+        return _ids(identifier_type, values, from_text=isinstance(value, str))
     if not all(isinstance(value, str) and value.strip() for value in values):
         raise _invalid(f"{identifier_type} must be a list of non-empty strings.")
     return values
-
-
-def _identifier_type(given: dict[str, Any]) -> IdentifierType:
-    present = [name for name in IDENTIFIER_TYPES if name in given]
-    if len(present) != 1:
-        found = ", ".join(present) or "none"
-        raise _invalid(f"Provide exactly one of {', '.join(IDENTIFIER_TYPES)}; found {found}.")
-    return present[0]
 
 
 def _listed(name: str, value: Any) -> list[Any]:
@@ -110,26 +128,24 @@ def _listed(name: str, value: Any) -> list[Any]:
     raise _invalid(f"{name} must be a list or one comma-separated string.")
 
 
-def _ids(values: list[Any], *, from_text: bool) -> list[int]:
+def _ids(name: str, values: list[Any], *, from_text: bool) -> list[int]:
     if from_text and all(_INTEGER.fullmatch(value) for value in values):
         return [int(value) for value in values]
     if not all(type(value) is int for value in values):
-        raise _invalid("crustdata_company_ids must be integers.")
+        raise _invalid(f"{name} must be integers.")
     return values
 
 
-def _fields(value: Any) -> tuple[str, ...]:
+def _fields(endpoint: Endpoint, value: Any) -> tuple[str, ...]:
     fields = _listed("fields", value)
     if not all(isinstance(path, str) for path in fields):
         raise _invalid("fields must be a list of strings.")
-    unsupported = catalogue.unsupported(fields)
+    available = {"available_fields": list(endpoint.catalogue.selectable)}
+    if endpoint.fields_required and not fields:
+        raise _invalid(f"fields is required by {endpoint.name}.", available)
+    unsupported = endpoint.catalogue.unsupported(fields)
     if unsupported:
-        raise Refusal(
-            400,
-            "invalid_request",
-            f"Unsupported fields: {', '.join(unsupported[:20])}.",
-            {"available_fields": list(catalogue.SELECTABLE)},
-        )
+        raise _invalid(f"Unsupported fields: {', '.join(unsupported[:20])}.", available)
     return tuple(sorted(set(fields)))
 
 
@@ -151,5 +167,5 @@ def _webhook_url(value: Any) -> str | None:
     return str(value)
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(400, "invalid_request", message)
+def _invalid(message: str, metadata: dict[str, Any] | None = None) -> Refusal:
+    return Refusal(400, "invalid_request", message, metadata or {})

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,6 +41,7 @@ class Server(uvicorn.Server):
             log_config=None,
             log_level="error",
             access_log=False,
+            date_header=False,
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
@@ -93,8 +94,9 @@ class Sandbox(SandboxControl):
 
     `with Sandbox(api_key="key", cap=2) as sandbox:` serves at `sandbox.url` until the end of
     the block. Keyword arguments are settings (`sandbox.settings.Settings`; a bad one is a
-    `ValueError`). With a `data_dir` it remembers its jobs, record and billing from the last
-    time; without one it leaves nothing behind.
+    `ValueError`); `faults` are ordered from the start (`sandbox.faults.Fault`, each as a dict;
+    a bad one is a `ValueError` when it starts). With a `data_dir` it remembers its jobs, record
+    and billing from the last time; without one it leaves nothing behind.
     """
 
     def __init__(
@@ -104,10 +106,12 @@ class Sandbox(SandboxControl):
         host: str = HOST,
         port: int = 0,
         data_dir: Path | None = None,
+        faults: Collection[dict[str, Any]] = (),
         **settings: Any,
     ) -> None:
         super().__init__("", api_key)
         self._settings = Settings.of(settings)
+        self._faults = faults
         self._address = host, port
         self._data_dir = data_dir
         self._running = contextlib.ExitStack()
@@ -133,7 +137,7 @@ class Sandbox(SandboxControl):
         with contextlib.ExitStack() as stack:
             directory = stack.enter_context(workspace(self._data_dir))
             keep = self._data_dir is not None
-            vendor = Vendor(self.api_key, self._settings, directory, keep=keep)
+            vendor = Vendor(self.api_key, self._settings, directory, keep=keep, faults=self._faults)
             stack.enter_context(_serving(Server(vendor, listening)))
             self._running = stack.pop_all()
 

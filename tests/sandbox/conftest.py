@@ -23,12 +23,12 @@ class Caller:
         headers = {"authorization": f"Bearer {key}", "x-api-version": VERSION}
         self.http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
 
-    def post(self, **body: Any) -> httpx.Response:
-        return self.http.post("/batch/company/enrich", json=body)
+    def post(self, endpoint: str = "company/enrich", **body: Any) -> httpx.Response:
+        return self.http.post(f"/batch/{endpoint}", json=body)
 
-    def submit(self, **body: Any) -> str:
+    def submit(self, endpoint: str = "company/enrich", **body: Any) -> str:
         """Submit a job that must be accepted; returns its batch_id."""
-        response = self.post(**body)
+        response = self.post(endpoint, **body)
         assert response.is_success, response.text
         batch_id: str = response.json()["batch_id"]
         return batch_id

@@ -145,6 +145,13 @@ def test_a_foreign_job_is_listed_and_takes_part_of_the_cap(
     caller.submit(domains=domains(1))
 
 
+def test_the_list_may_show_variants_of_entities(caller: Caller, sandbox: Sandbox) -> None:
+    batch_id = caller.submit(domains=domains(1))
+    sandbox.set(list_entity_suffix="_v2024")
+    assert caller.jobs()["jobs"][0]["entity"] == "company_v2024"
+    assert caller.status(batch_id)["entity"] == "company"
+
+
 def test_a_slow_job_takes_longer(caller: Caller, sandbox: Sandbox) -> None:
     sandbox.fault("submit", "slow_job", factor=3)
     slow = caller.submit(domains=domains(1))

@@ -73,6 +73,23 @@ def test_every_setting_is_an_option() -> None:
     assert (settings["webhook_mode"], settings["frozen"]) == ("lost", True)
 
 
+def test_faults_can_be_ordered_from_the_start() -> None:
+    fault = '{"route": "submit", "kind": "ends_as", "word": "expired", "times": null}'
+    options = ["--fault", fault, "--fault", '{"route": "list", "kind": "html"}']
+    with process(*options) as (_, url), SandboxControl(url) as control:
+        shown = [(fault["kind"], fault["times"]) for fault in control.faults()]
+    assert shown == [("ends_as", None), ("html", 1)]
+
+
+def test_what_another_version_wrote_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text('{"type": "accepted", "job": {}}\n')
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--data-dir", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert "another data directory" in run.stderr
+
+
 def test_a_port_in_use_is_said_in_one_line(sandbox: Sandbox) -> None:
     port = sandbox.url.rpartition(":")[2]
     command = [sys.executable, "-m", "sandbox", "--port", port]
@@ -82,11 +99,15 @@ def test_a_port_in_use_is_said_in_one_line(sandbox: Sandbox) -> None:
     assert port in run.stderr
 
 
-def test_a_bad_option_is_refused() -> None:
-    command = [sys.executable, "-m", "sandbox", "--cap", "many"]
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--cap", "many"], "$.cap"), (["--fault", '{"route": "list", "kind": "bom"}'], "list has")],
+)
+def test_a_bad_option_is_refused(options: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "sandbox", *options]
     run = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert run.returncode == 2
-    assert "$.cap" in run.stderr
+    assert said in run.stderr
 
 
 def test_without_a_data_directory_nothing_is_left_behind(

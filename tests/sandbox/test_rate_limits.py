@@ -54,6 +54,20 @@ def test_each_route_has_its_own_window_and_limit(caller: Caller, sandbox: Sandbo
     assert "x-ratelimit-limit" not in caller.http.get(f"/batch/{batch_id}").headers
 
 
+@pytest.mark.integration
+def test_the_limits_may_hold_without_being_told(caller: Caller, sandbox: Sandbox) -> None:
+    sandbox.set(calls_per_minute=2, limit_headers=False)
+    answers = [caller.http.get("/batch") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    for answer in answers:
+        told = {name for name in answer.headers if name.startswith("x-ratelimit")}
+        assert not told
+        assert "retry-after" not in answer.headers
+    assert answers[2].json()["error"]["metadata"] == {}
+    sandbox.advance(60)
+    assert caller.http.get("/batch").is_success
+
+
 @given(st.integers(1, 5), st.lists(st.floats(0, 40), max_size=60))
 def test_no_window_of_a_minute_admits_more_than_the_limit(limit: int, waits: list[float]) -> None:
     clock = Clock()

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from sandbox import Sandbox, SandboxControl, SandboxError
 from sandbox.account import Account
+from sandbox.endpoints import COMPANY
+from sandbox.jobs import Fate
 from sandbox.journal import Journal
 from sandbox.rules import Refusal, Submission
 from sandbox.settings import Settings
@@ -61,6 +63,7 @@ def test_what_is_billed_twice_is_a_duplicate(caller: Caller, sandbox: Sandbox) -
         "count": 1,
         "first": [
             {
+                "endpoint": "company/enrich",
                 "identifier_type": "domains",
                 "fields": ["headcount", "taxonomy"],
                 "identifier": "3m.com",
@@ -169,13 +172,15 @@ def test_the_cap_and_the_credits_hold_whatever_happens(steps: list[tuple[str, in
     account = Account(settings, Journal(None))
     refused = set()
     for step, number in steps:
-        submission = Submission("names", [f"Company {index:07d}" for index in range(number)])
+        submission = Submission(
+            COMPANY, "names", [f"Company {index:07d}" for index in range(number)]
+        )
         account.settle()
         try:
             if step == "submit":
-                account.accept(submission, account.identifiers(submission), flaws=[])
+                account.accept(submission, submission.looked_up(0))
             elif step == "foreign":
-                account.accept_foreign(submission, number / 10, entity="company", action="enrich")
+                account.accept_foreign(submission, number / 10, now=account.clock.now())
             else:
                 account.advance(number)
         except Refusal as refusal:
@@ -199,13 +204,15 @@ def test_a_journal_gives_the_same_account_again(
     settings = Settings(frozen=True, cap=3, processing_seconds=3)
     account = Account(settings, Journal(path))
     for step, number in steps:
-        submission = Submission("domains", [f"company-{index:07d}.example" for index in range(9)])
+        submission = Submission(
+            COMPANY, "domains", [f"company-{index:07d}.example" for index in range(9)]
+        )
         account.settle()
         account.called(step, str(number))
         if step == "advance":
             account.advance(number)
         elif account.shown()["highest_active"] < 3:
-            account.accept(submission, account.identifiers(submission), flaws=["bad_line"])
+            account.accept(submission, submission.looked_up(0), Fate(flaws=("bad_line",)))
     account.settle()
     account.close()
     with path.open("ab") as file:

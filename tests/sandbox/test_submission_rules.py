@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import Sandbox, catalogue, companies
+from sandbox import Sandbox, companies
+from sandbox.endpoints import COMPANY
 from sandbox.rules import Refusal, submission
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def test_an_unsupported_field_is_answered_with_all_selectable_ones(caller: Calle
     response = caller.post(**ONE, fields=["basic_info.name", "basic_info.shoe_size"])
     assert response.status_code == 400
     available = response.json()["error"]["metadata"]["available_fields"]
-    assert len(catalogue.TYPES) >= 40
-    assert set(available) >= {*catalogue.TYPES, "headcount", "headcount.by_role"}
+    assert len(COMPANY.catalogue.types) >= 40
+    assert set(available) >= {*COMPANY.catalogue.types, "headcount", "headcount.by_role"}
     assert caller.post(**ONE, fields=available).is_success
 
 
@@ -157,5 +158,5 @@ def test_unknown_routes_and_methods_answer_in_the_same_shape(caller: Caller) -> 
 
 def test_an_unsupported_field_is_named() -> None:
     with pytest.raises(Refusal) as refused:
-        submission(b'{"domains": ["fedex.com"], "fields": "headcount,a.b"}')
+        submission(COMPANY, b'{"domains": ["fedex.com"], "fields": "headcount,a.b"}')
     assert refused.value.message == "Unsupported fields: a.b."
