@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Half of the suite waits for other processes: one worker more than two cores have.
+WORKERS ?= 3
 NAME ?= all
 SIZE ?= 1000000
 
-.PHONY: demo test bench check lint types layers lock clean help
+.PHONY: demo test test-fast bench check lint types layers lock clean help
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
@@ -21,8 +23,11 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## The main job, end to end, on embedded servers
 	$(BIN)/enrichd demo
 
-test: $(READY) ## All tests
-	$(BIN)/python -m pytest
+test: $(READY) ## All tests; WORKERS=3 at once
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-fast: $(READY) ## The tests that take less than a minute together, without daemons
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not daemon and not slow"
 
 bench: $(READY) ## Benchmarks; NAME=pack for one, SIZE=10000 for a quick look
 	$(BIN)/python -m benchmarks $(NAME) --size $(SIZE)

@@ -13,10 +13,11 @@ from manager.ledger.models import LedgerModel
 connection: Connection = context.config.attributes["connection"]
 schema: str = context.config.attributes["schema"]
 
-connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
-connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
-# Whatever stands in a queue behind a migration waits with it: better to give up and try again.
-connection.execute(text("SET LOCAL lock_timeout TO '10s'"))
+# a role that owns the schema need not be allowed to create one
+if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": schema}) is None:
+    connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+# a trigger's function keeps this path; a caller's temporary tables must not come before ours in it
+connection.execute(text(f'SET LOCAL search_path TO "{schema}", pg_temp'))
 connection.dialect.default_schema_name = schema
 context.configure(connection=connection, target_metadata=LedgerModel.metadata)
 with context.begin_transaction():

@@ -6,6 +6,7 @@ vendor's API are in `manager.vendor.errors`; they never leave the daemon.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,3 +73,11 @@ class InvalidIdentifiersError(InvalidRequestError):
         if len(self.invalid) > self.SHOWN:
             lines.append(f"  … and {len(self.invalid) - self.SHOWN} more (see .invalid)")
         super().__init__("\n".join(lines))
+
+
+def without_passwords(message: object) -> str:
+    """The message on one line, with what may be a password in it left out."""
+    text = " ".join(str(message).split()) or type(message).__name__
+    text = re.sub(r"(\w://[^\s:/@]*):[^\s/]*@", r"\1:…@", text)
+    text = re.sub(r"(?i)(\bpassword\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s&,;)]+)", r"\1…", text)
+    return text.removesuffix(".")

@@ -2,8 +2,9 @@
 
 Each statement, each call of the vendor and each call of Redis has two, `before NAME` and
 `after NAME`: `after submit.begin`, `before vendor.submit`, `after semaphore.acquire`,
-`before merge.commit`. They are armed by the setting `fault_points` alone; nothing is armed
-unless a test says so, and then a point costs one look at an empty name.
+`before merge.commit`. Each is declared where it is, and to arm one that does not exist is an error.
+They are armed by the setting `fault_points` alone; nothing is armed unless a test says so, and then
+a point costs one look at an empty name.
 
 A fault is `ACTION[ SECONDS][ @PROBABILITY]`. The actions: `kill` (SIGKILL to the process itself),
 `exit` (at once, by `os._exit`), `hang` (for so many seconds) and `raise`.
@@ -11,6 +12,7 @@ A fault is `ACTION[ SECONDS][ @PROBABILITY]`. The actions: `kill` (SIGKILL to th
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import random
@@ -39,8 +41,20 @@ class _Fault(NamedTuple):
     probability: float
 
 
+_points: set[str] = set()
 _armed: dict[str, _Fault] = {}
 _once: Path | None = None
+
+
+def point(name: str) -> str:
+    """Declare a point, where the module that has it is loaded; its name."""
+    _points.add(name)
+    return name
+
+
+def points() -> frozenset[str]:
+    """Every point that was declared, without `before` and `after`."""
+    return frozenset(_points)
 
 
 def arm(faults: Mapping[str, str], once: Path | None = None) -> None:
@@ -53,6 +67,13 @@ def arm(faults: Mapping[str, str], once: Path | None = None) -> None:
     _armed.clear()
     _once = once
     for point, text in faults.items():
+        when, _, name = point.partition(" ")
+        if when not in ("before", "after") or name not in _points:
+            near = difflib.get_close_matches(name, _points, 1)
+            raise ConfigurationError(
+                f"fault_points: there is no point {point!r}. A point is 'before NAME' or "
+                f"'after NAME'" + (f"; {near[0]}?" if near else ".")
+            )
         match = _FAULT.fullmatch(text)
         if match is None:
             raise ConfigurationError(

@@ -1,7 +1,7 @@
 """Normalises identifiers: what is sent to the vendor, and the key that decides sameness.
 
-Conservative on purpose: two spellings share a key only when they surely mean one company,
-since sameness decides what is bought once.
+Conservative on purpose: two spellings share a key only when they surely mean the same, since
+sameness decides what is bought once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from urllib.parse import urlsplit
 import idna
 
 IdentifierType = Literal[
-    "domains", "names", "professional_network_profile_urls", "crustdata_company_ids"
+    "domains",
+    "names",
+    "professional_network_profile_urls",
+    "crustdata_company_ids",
+    "business_emails",
 ]
 IDENTIFIER_TYPES: tuple[str, ...] = get_args(IdentifierType)
 
 MAX_CHARACTERS = 2_000
 MAX_NAME_CHARACTERS = 500
+MAX_MAILBOX_BYTES = 64
 MAX_ID = 2**63 - 1
 
 _HOST = re.compile(
@@ -29,6 +34,8 @@ _HOST = re.compile(
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _END_OF_HOST = re.compile(r"[/?#\\]")
 _PORT = re.compile(r":\d{1,5}\Z")
+# Unquoted; a quoted one may have anything in it, but nobody's is.
+_MAILBOX = re.compile(r"""[^\s.@"(),:;<>\[\]\\]+(?:\.[^\s.@"(),:;<>\[\]\\]+)*\Z""")
 _DIGITS = re.compile(r"[0-9]+\Z")
 
 
@@ -45,6 +52,11 @@ def normalise(identifier_type: IdentifierType, value: object) -> Identifier:
     Raises ValueError with the reason when it cannot be an identifier of that type.
     """
     return NORMALISERS[identifier_type](value)
+
+
+def submitted(identifier_type: str, identifier: str) -> str | int:
+    """The identifier, normalised, as the JSON value that the vendor wants."""
+    return int(identifier) if identifier_type == "crustdata_company_ids" else identifier
 
 
 def _text(value: object) -> str:
@@ -74,21 +86,23 @@ def _host(text: str) -> str:
     host = _END_OF_HOST.split(_SCHEME.sub("", text, count=1), maxsplit=1)[0]
     if "@" in host:
         raise ValueError("is not a domain (it contains @)")
-    host = _PORT.sub("", host).rstrip(".").lower()
-    if not host.isascii():
-        host = _to_ascii(host)
+    host = _plain_host(_PORT.sub("", host))
     if host.startswith("www.") and host.count(".") > 1:
         host = host[4:]
-    if not _HOST.match(host):
-        raise ValueError("is not a domain")
     return host
 
 
-def _to_ascii(host: str) -> str:
-    try:
-        return idna.encode(host, uts46=True).decode()
-    except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError(f"is not a domain ({error})") from None
+def _plain_host(host: str) -> str:
+    """The host in lower case and ASCII; every label of it counts."""
+    host = host.rstrip(".").lower()
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except (idna.IDNAError, UnicodeError) as error:
+            raise ValueError(f"is not a domain ({error})") from None
+    if not _HOST.match(host):
+        raise ValueError("is not a domain")
+    return host
 
 
 def _profile_url(value: object) -> Identifier:
@@ -135,9 +149,26 @@ def _name(value: object) -> Identifier:
     return Identifier(unicodedata.normalize("NFC", name.casefold()), name)
 
 
+def _email(value: object) -> Identifier:
+    """Case is no difference to any mail server there is, but what is sent keeps it."""
+    text = unicodedata.normalize("NFC", _text(value))
+    mailbox, at, host = text.partition("@")
+    if not at or "@" in host:
+        raise ValueError("is not an e-mail address (it has not exactly one @)")
+    if not _MAILBOX.match(mailbox) or len(mailbox.encode()) > MAX_MAILBOX_BYTES:
+        raise ValueError("is not an e-mail address (what stands before the @ cannot be a mailbox)")
+    try:
+        host = _plain_host(host)
+    except ValueError as error:
+        raise ValueError(f"is not an e-mail address (what follows the @ {error})") from None
+    key = unicodedata.normalize("NFC", mailbox.casefold())
+    return Identifier(f"{key}@{host}", f"{mailbox}@{host}")
+
+
 NORMALISERS: dict[str, Callable[[object], Identifier]] = {
     "domains": _domain,
     "names": _name,
     "professional_network_profile_urls": _profile_url,
     "crustdata_company_ids": _company_id,
+    "business_emails": _email,
 }

@@ -7,24 +7,56 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
+from typing import get_args
 
 from manager import faultpoint
-from manager.errors import EnrichdError
+from manager.errors import ConfigurationError, EnrichdError, UnavailableError
+from manager.ledger.connect import Ledger
 from manager.logs import configure
-from manager.settings import load_settings
+from manager.settings import Settings, load_settings
+from manager.steps.registry import Queue as Kind
 from tasks import listener
-from tasks.app import MERGE, QUICK, make_app
+from tasks.app import make_app, queue_names
 from tasks.beat import Scheduler
 from tasks.heartbeat import Heartbeat
 from tasks.steps import register
+
+KINDS = get_args(Kind)
+# Processes of one worker, however many accounts there are.
+MOST = 24
+# Seconds that a process waits for Postgres at its start.
+REACHABLE_WITHIN = 60.0
+
+
+def ledger_id(settings: Settings) -> str:
+    """The ledger's own name, as soon as Postgres answers. Raises ConfigurationError."""
+    deadline = time.monotonic() + REACHABLE_WITHIN
+    while True:
+        try:
+            return Ledger(settings, "start").id()
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def concurrency(settings: Settings, kinds: list[str]) -> int:
+    """How many processes a worker has. One of the quick queue has as many more as an account can
+    keep waiting for a vendor that hangs, with its slots and a look, for each account but one.
+    """
+    if "quick" not in kinds:
+        return min(settings.worker_concurrency * len(settings.served), MOST)
+    others = sorted(it.cap + 1 for it in settings.served)[1:]
+    return min(settings.worker_concurrency + sum(others), max(MOST, settings.worker_concurrency))
 
 
 def main() -> int:
     """Run until a signal; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tasks")
     parser.add_argument("process", choices=["worker", "beat"])
-    parser.add_argument("--queues", default=f"{QUICK},{MERGE}")
+    parser.add_argument("--queues", default=",".join(KINDS))
     parser.add_argument("--concurrency", type=int)
     parser.add_argument("--name", default="worker")
     parser.add_argument("--heartbeat", type=Path)
@@ -33,7 +65,11 @@ def main() -> int:
         settings = load_settings()
         configure(settings, arguments.process)
         faultpoint.arm(settings.fault_points, settings.fault_points_once)
-        app = make_app(settings)
+        kinds = [kind.removeprefix("enrichd.") for kind in arguments.queues.split(",")]
+        if unknown := set(kinds) - set(KINDS):
+            names = ", ".join(sorted(unknown))
+            raise ConfigurationError(f"--queues: {names}: the queues are {', '.join(KINDS)}.")
+        app = make_app(settings, ledger_id(settings))
     except EnrichdError as error:
         print(f"enrichd: {error}", file=sys.stderr)
         return 2
@@ -46,8 +82,8 @@ def main() -> int:
     register(app, settings, heartbeat)
     worker = app.Worker(
         hostname=f"{arguments.name}@%h",
-        queues=arguments.queues.split(","),
-        concurrency=arguments.concurrency or settings.worker_concurrency,
+        queues=[name for kind in kinds for name in queue_names(settings, kind)],
+        concurrency=arguments.concurrency or concurrency(settings, kinds),
         without_gossip=True,
         without_mingle=True,
         loglevel=settings.log_level,

@@ -16,7 +16,8 @@ from manager.errors import UnavailableError
 from manager.ledger.connect import Ledger
 from manager.settings import Settings
 from manager.steps.context import Wake
-from tasks.steps import ACCOUNT_STEPS, send
+from manager.steps.registry import STEPS
+from tasks.steps import send
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,21 @@ def _listen(app: Celery, settings: Settings) -> None:
             with Ledger(settings, "beat").connect() as connection:
                 connection.execute("LISTEN enrichd_wake")
                 for notification in connection.notifies():
-                    schema, _, step = notification.payload.partition(" ")
-                    if schema == settings.database_schema and step in ACCOUNT_STEPS:
-                        send(app, Wake(step))  # type: ignore[arg-type]
+                    for wake in wakes_of(settings, notification.payload):
+                        send(app, wake)
         except (psycopg.OperationalError, UnavailableError) as error:
             log.warning("not listening for enqueues: %s", error)
         pause.wait(RETRY)
+
+
+def wakes_of(settings: Settings, payload: str) -> list[Wake]:
+    """The wake-ups that a notification asks for: SCHEMA STEP [ACCOUNT].
+
+    Callers of the first release name no account; then it may be any of ours.
+    """
+    schema, _, rest = payload.partition(" ")
+    step, _, account = rest.partition(" ")
+    if schema != settings.database_schema or step not in STEPS or STEPS[step].per != "account":
+        return []
+    served = [it.name for it in settings.served]
+    return [Wake(step, name) for name in served if account in ("", name)]

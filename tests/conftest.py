@@ -1,22 +1,21 @@
-"""Servers and settings for the tests; each test has a ledger and a Redis of its own."""
+"""Servers and settings for the tests; each test finds a ledger and a Redis that look new."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from manager import Settings
-from manager.ledger import migrate
 from manager.run.embedded import EmbeddedServers
 from manager.semaphore import connect
+from tests.clean_ledger import CleanLedger
 
-_numbers = itertools.count(1)
+# A worker of xdist inherits what readline takes for a terminal's width, and commands believe it.
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,11 +28,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Compressed bytes hold the time, and all of xdist's workers must find the same names."""
+    return argname if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep tests with daemons together, so that several workers run few daemons at once."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if item.get_closest_marker("daemon"):
+                group = "cli" if "cli" in item.path.parts else "daemons"
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
+def forget_settings(environment: pytest.MonkeyPatch) -> None:
+    """Take out of the environment what was set outside, or by a command that a test has run."""
     for name in list(os.environ):
         if name.startswith("ENRICHD_"):
-            monkeypatch.delenv(name)
+            environment.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_settings(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -44,32 +63,39 @@ def servers() -> Iterator[EmbeddedServers]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def _given(servers: EmbeddedServers) -> Settings:
+    """What the settings of all tests have in common."""
+    with pytest.MonkeyPatch.context() as environment:
+        forget_settings(environment)
+        return Settings(
+            database_url=servers.database_url,
+            redis_url=servers.redis_url,
+            database_schema="test",
+            account="test",
+            vendor_url="http://127.0.0.1:1",
+            vendor_api_key="test-key",
+            linger=0,
+            look_min=0.05,
+            look_max=0.5,
+            backoff_base=0.05,
+            backoff_max=0.2,
+            resolve_window=0.5,
+            submit_deadline=2,
+            vendor_connect_timeout=2,
+            vendor_read_timeout=2,
+        )
+
+
+@pytest.fixture(scope="session")
+def _ledger(_given: Settings) -> CleanLedger:
+    return CleanLedger(_given)
+
+
 @pytest.fixture
-def settings(servers: EmbeddedServers, tmp_path: Path) -> Iterator[Settings]:
-    """Settings with a migrated schema and an account of their own."""
-    number = next(_numbers)
-    made = Settings(
-        database_url=servers.database_url,
-        redis_url=servers.redis_url,
-        database_schema=f"test_{number}",
-        account=f"test-{number}",
-        vendor_url="http://127.0.0.1:1",
-        vendor_api_key="test-key",
-        spool_dir=tmp_path / "spool",
-        linger=0,
-        poll_min=0.05,
-        poll_max=0.5,
-        backoff_base=0.05,
-        backoff_max=0.2,
-        resolve_window=0.5,
-        submit_deadline=2,
-        vendor_connect_timeout=2,
-        vendor_read_timeout=2,
-    )
-    migrate.upgrade(made)
-    yield made
-    with connect(made) as redis:
+def settings(_given: Settings, _ledger: CleanLedger, tmp_path: Path) -> Settings:
+    """Settings with a ledger and a Redis that look new."""
+    _ledger.renew()
+    with connect(_given) as redis:
         redis.flushdb()
-    with psycopg.connect(made.postgres, autocommit=True) as connection:
-        for schema in (made.database_schema, f"{made.database_schema}_models"):
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    return _given.model_copy(update={"spool_dir": tmp_path / "spool"})

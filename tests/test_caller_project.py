@@ -15,6 +15,8 @@ import pytest
 from manager import Manager, Settings
 from manager.run.processes import module
 
+pytestmark = pytest.mark.slow
+
 ENRICHD = str(Path(sys.executable).with_name("enrichd"))
 # Names at our top level that a project is likely to use too, and one that it might.
 THEIRS = ("tasks", "config", "sandbox")
@@ -153,4 +155,4 @@ def test_the_daemon_started_in_it_reads_its_own_configuration_and_tasks(
     forbid_import(project)
     done = run(*module("tasks", process))
     assert done.returncode == 2
-    assert done.stderr.startswith("enrichd: Redis's URL is not set.")
+    assert done.stderr.startswith("enrichd: Postgres's URL is not set.")

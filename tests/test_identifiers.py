@@ -1,4 +1,4 @@
-"""Normalisation: what is one company, and what cannot be one."""
+"""Normalisation: what is one company or person, and what cannot be one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.identifiers import IDENTIFIER_TYPES, MAX_ID, IdentifierType, normalise
+from manager.identifiers import IDENTIFIER_TYPES, MAX_ID, IdentifierType, normalise, submitted
 
 SAME = [
     ("domains", "stripe.com", ["Stripe.com", " stripe.com ", "https://www.stripe.com/a?b#c",
@@ -19,6 +19,9 @@ SAME = [
      ["http://www.linkedin.com/company/stripe/", "linkedin.com/company/stripe?trk=1",
       "https://LinkedIn.com//company/stripe#about"]),
     ("crustdata_company_ids", "42", [42, "42", "0042", " 42 "]),
+    ("business_emails", "zoë.o'neil+x@xn--mnchen-3ya.de",
+     ["Zoë.O'Neil+x@münchen.de", " zoe\u0308.o'neil+X@XN--MNCHEN-3YA.de. ",
+      "ZOË.O'NEIL+X@MÜNCHEN.DE"]),
 ]  # fmt: skip
 
 DIFFERENT: list[tuple[IdentifierType, str, str]] = [
@@ -26,6 +29,9 @@ DIFFERENT: list[tuple[IdentifierType, str, str]] = [
     ("domains", "a.stripe.com", "stripe.com"),
     ("names", "Stripe", "Stripe, Inc."),
     ("professional_network_profile_urls", "x.com/company/a", "x.com/company/b"),
+    ("business_emails", "a.b@x.com", "ab@x.com"),
+    ("business_emails", "a+b@x.com", "a@x.com"),
+    ("business_emails", "a@www.x.com", "a@x.com"),
 ]
 
 BAD: list[tuple[IdentifierType, object, str]] = [
@@ -53,6 +59,21 @@ BAD: list[tuple[IdentifierType, object, str]] = [
     ("crustdata_company_ids", "٤٢", "is not a positive integer"),
     ("crustdata_company_ids", True, "not bool"),
     ("crustdata_company_ids", 4.0, "not float"),
+    ("business_emails", "stripe.com", "not exactly one @"),
+    ("business_emails", "a@b@stripe.com", "not exactly one @"),
+    ("business_emails", "@stripe.com", "before the @"),
+    ("business_emails", "a b@stripe.com", "before the @"),
+    ("business_emails", "mailto:a@stripe.com", "before the @"),
+    ("business_emails", "A <a@stripe.com>", "before the @"),
+    ("business_emails", ".a@stripe.com", "before the @"),
+    ("business_emails", "a..b@stripe.com", "before the @"),
+    ("business_emails", "é" * 33 + "@stripe.com", "before the @"),
+    ("business_emails", "a@", "follows the @ is not a domain"),
+    ("business_emails", "a@stripe", "follows the @ is not a domain"),
+    ("business_emails", "a@https://stripe.com", "follows the @ is not a domain"),
+    ("business_emails", "a@stripe.com/b", "follows the @ is not a domain"),
+    ("business_emails", "a@stripe.com,b", "follows the @ is not a domain"),
+    ("business_emails", 5, "must be a string, not int"),
     ("professional_network_profile_urls", "linkedin.com", "no path"),
     ("professional_network_profile_urls", "ftp://linkedin.com/company/a", "not an http"),
     ("professional_network_profile_urls", "https://linkedin.com/a b", "white space"),
@@ -61,14 +82,14 @@ BAD: list[tuple[IdentifierType, object, str]] = [
 
 
 @pytest.mark.parametrize(("identifier_type", "key", "spellings"), SAME)
-def test_spellings_of_one_company_share_a_key(
+def test_spellings_of_one_share_a_key(
     identifier_type: IdentifierType, key: str, spellings: list[object]
 ) -> None:
     assert {normalise(identifier_type, spelling).key for spelling in spellings} == {key}
 
 
 @pytest.mark.parametrize(("identifier_type", "one", "other"), DIFFERENT)
-def test_different_companies_keep_different_keys(
+def test_different_ones_keep_different_keys(
     identifier_type: IdentifierType, one: str, other: str
 ) -> None:
     assert normalise(identifier_type, one).key != normalise(identifier_type, other).key
@@ -86,6 +107,7 @@ def test_what_cannot_be_an_identifier_is_refused_with_the_reason(
 ANYTHING = st.one_of(
     st.text(max_size=80),
     st.from_regex(r"(https?://)?(www\.)?[a-zA-Zü0-9-]{1,12}\.(com|de|x)[/?]?[a-z]{0,5}"),
+    st.from_regex(r"[a-zA-Zéß.+ ]{1,12}@(www\.)?[a-zA-Zü0-9-]{1,12}\.(com|de|x)"),
     st.integers(),
     st.text(alphabet=st.characters(codec=None), max_size=20),
 )
@@ -105,3 +127,18 @@ def test_what_is_submitted_normalises_to_itself(
     found.key.encode()  # can be stored
     assert "\0" not in found.key + found.identifier
     assert 0 < len(found.key.encode()) <= 2_600  # fits an index entry
+
+
+def test_an_email_is_sent_with_the_case_that_its_owner_gave_it() -> None:
+    assert normalise("business_emails", "McCoy@Stripe.COM").identifier == "McCoy@stripe.com"
+
+
+@given(st.sampled_from(IDENTIFIER_TYPES), ANYTHING)
+def test_only_ids_are_sent_as_numbers(identifier_type: IdentifierType, value: object) -> None:
+    try:
+        identifier = normalise(identifier_type, value).identifier
+    except ValueError:
+        return
+    sent = submitted(identifier_type, identifier)
+    assert str(sent) == identifier
+    assert isinstance(sent, int) is (identifier_type == "crustdata_company_ids")

@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from manager.cli import control, demo, enqueue, inspect, processes, results
+from manager.cli import (
+    accounts,
+    control,
+    database,
+    demo,
+    enqueue,
+    jobs,
+    processes,
+    requests,
+    results,
+    status,
+    vendor_jobs,
+)
 from manager.errors import (
     ConfigurationError,
     EnrichdError,
@@ -35,14 +47,17 @@ Begin with:
 
 app = typer.Typer(
     name="enrichd",
-    help="Durable bulk enrichment of companies through a paid batch API.",
+    help="Durable bulk enrichment of companies and people through a paid batch API.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for module in (demo, processes, enqueue, results, inspect, control):
+for module in (
+    demo, processes, enqueue, results, status, requests, jobs, vendor_jobs, accounts, control,
+    database,
+):  # fmt: skip
     module.add_to(app)
 
 

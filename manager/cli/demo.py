@@ -30,7 +30,7 @@ SANDBOX = (
     "--calls-per-minute", "600", "--pending-seconds", "0.5",
     "--processing-seconds", "2", "--seconds-per-1000", "0.3",
 )  # fmt: skip
-PACE = {"ENRICHD_LINGER": "1", "ENRICHD_POLL_MIN": "0.5", "ENRICHD_SWEEP_INTERVAL": "1"}
+PACE = {"ENRICHD_LINGER": "1", "ENRICHD_LOOK_MIN": "0.5", "ENRICHD_SWEEP_INTERVAL": "1"}
 TIMEOUT = 300.0
 LOOK = 0.4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,15 +16,15 @@ from rich.text import Text
 from manager.cli.options import console, print_line
 from manager.client.follow import Progress, progress
 from manager.client.sync import Request
-from manager.ledger.connect import rows
+from manager.ledger.execute import rows
 from manager.ledger.script import run
-from manager.ledger.sql import Statements
 from manager.ledger.states import LIVE
-from manager.operator.status import age
+from manager.operator.accounts import standing
+from manager.operator.slots import Slot, slots
+from manager.operator.status import SQL, JobCount, age
 from manager.run import demo
 from manager.steps.context import Context
 
-SQL = Statements("operator")
 # Seconds between two lines where there is no terminal.
 LINE_INTERVAL = 2.0
 
@@ -70,9 +70,9 @@ class Picture:
         now = time.monotonic()
         self._enqueued = self._enqueued or now
         with context.ledger.connect() as connection:
-            parameters = {"account_id": context.account(connection).id}
-            slots = rows(connection, SQL.slots, parameters)
-            jobs = rows(connection, SQL.jobs_by_state, parameters)
+            held = slots(connection)
+            account = standing(connection, context.settings.account)
+            jobs = rows(connection, SQL.jobs_by_state, JobCount, {"account_id": account.id})
             seen = [(part, run(connection, progress(r.id))) for part, r in requests]
         total = sum(p.total for _, p in seen)
         settled = sum(p.settled for _, p in seen)
@@ -87,15 +87,15 @@ class Picture:
                 Group(
                     overview,
                     Text(f"identifiers  {states}\njobs         {made}\n"),
-                    _slots(slots),
+                    _slot_table(held),
                     Text(),
                     request_table(seen),
                 )
             )
         elif now - self._told >= LINE_INTERVAL:
             self._told = now
-            held = sum(slot.job_id is not None for slot in slots)
-            self.say(f"{held} of {len(slots)} slots, jobs: {made}; {states}; {pace}")
+            count = sum(slot.job_id is not None for slot in held)
+            self.say(f"{count} of {len(held)} slots, jobs: {made}; {states}; {pace}")
         return settled == total
 
 
@@ -134,14 +134,14 @@ def _bar(settled: int, total: int) -> ProgressBar:
     return ProgressBar(total=total, completed=settled, width=20)
 
 
-def _slots(slots: list[Any]) -> Table:
+def _slot_table(slots: list[Slot]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("slot", "job", "state", "identifiers", "held"):
         table.add_column(name, justify="right" if name == "identifiers" else "left")
     for slot in slots:
-        if slot.job_id is None:
-            table.add_row(str(slot.slot), "free")
+        if slot.job_id is None or slot.held_since is None:
+            table.add_row(str(slot.slot), slot.standing)
             continue
-        cells = (str(slot.job_id)[-12:], slot.state, f"{slot.identifier_count:,}")
+        cells = (str(slot.job_id)[-12:], slot.standing, f"{slot.identifier_count:,}")
         table.add_row(str(slot.slot), *cells, age(slot.held_since))
     return table

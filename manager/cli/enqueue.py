@@ -1,4 +1,4 @@
-"""`enrichd enqueue`: ask for the companies of a file to be enriched."""
+"""`enrichd enqueue`: ask for the companies, or people, of a file to be enriched."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from manager.cli.options import (
     program,
     settings_for,
 )
+from manager.client.enqueue import DEFAULT_ENDPOINT
 from manager.client.follow import Progress as RequestProgress
 from manager.client.sync import Manager, Request
+from manager.endpoints import ENDPOINTS
 from manager.errors import InvalidIdentifiersError, InvalidRequestError
 from manager.identifiers import IDENTIFIER_TYPES, IdentifierType
 from manager.steps.context import Context
@@ -35,6 +37,7 @@ EXAMPLES = examples(
     "enrichd enqueue domains.txt",
     "enrichd enqueue companies.csv --column website --fields headcount.total,funding",
     "enrichd enqueue ids.jsonl --type crustdata_company_ids --column id --wait --timeout 600",
+    "enrichd enqueue people.txt --account crm --endpoint person/enrich --type business_emails",
     "cat names.txt | enrichd enqueue - --type names --wait --json",
 )
 
@@ -52,11 +55,26 @@ def enqueue(
         ),
     ],
     type: Annotated[
-        str, typer.Option(help=f"What the identifiers are: {', '.join(IDENTIFIER_TYPES)}.")
-    ] = "domains",
+        str | None,
+        typer.Option(
+            help=f"What the identifiers are: {', '.join(IDENTIFIER_TYPES)}. "
+            "Default: the first that the endpoint takes, domains of a company."
+        ),
+    ] = None,
     fields: Annotated[
-        str, typer.Option(help="Dotted field paths to add to the default set, comma-separated.")
+        str,
+        typer.Option(
+            help="Dotted field paths, comma-separated, to add to the default set where the "
+            "endpoint has one."
+        ),
     ] = "",
+    endpoint: Annotated[
+        str, typer.Option(help=f"What is bought: {', '.join(ENDPOINTS)}.")
+    ] = DEFAULT_ENDPOINT,
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The account that buys. Default: the configured one."),
+    ] = None,
     column: Annotated[
         str | None, typer.Option(help="Column of a CSV file, or member of JSONL objects.")
     ] = None,
@@ -82,15 +100,22 @@ def enqueue(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Enqueue the identifiers of FILE as one request, all or nothing."""
+    """Enqueue the identifiers of FILE as one request.
+
+    All or nothing: one bad identifier refuses the whole file, unless --skip-invalid is given.
+    """
     _check_timeout(timeout, wait)
     settings = settings_for(data_dir)
-    source = IdentifierFile(file, identifier_type(type), column, format)
+    selection = [path.strip() for path in fields.split(",") if path.strip()]
+    kind = _identifier_type(endpoint, type, selection)
+    source = IdentifierFile(file, kind, column, format)
     try:
         request = Manager(settings).enqueue(
-            identifier_type(type),
+            kind,
             source,
-            fields=[path.strip() for path in fields.split(",") if path.strip()],
+            endpoint=endpoint,
+            account=account,
+            fields=selection,
             priority=priority,
             max_age=max_age,
             idempotency_key=idempotency_key,
@@ -132,11 +157,18 @@ def _say_how_to_go_on(request_id: UUID, now: RequestProgress | None, data_dir: P
     print_line(f"Read the results: {program()} results {request_id}{at}")
 
 
-def identifier_type(name: str) -> IdentifierType:
-    """The identifier type of that name. Raises InvalidRequestError."""
-    if name not in IDENTIFIER_TYPES:
-        raise InvalidRequestError(f"--type: {name!r} is not one of {', '.join(IDENTIFIER_TYPES)}.")
-    return name  # type: ignore[return-value]
+def _identifier_type(name: str, type: str | None, fields: list[str]) -> IdentifierType:
+    """The identifier type that is meant; the endpoint takes it. Raises InvalidRequestError."""
+    if name not in ENDPOINTS:
+        raise InvalidRequestError(f"--endpoint: {name!r} is not one of {', '.join(ENDPOINTS)}.")
+    wanted = ENDPOINTS[name]
+    if type is None:
+        type = wanted.identifier_types[0]
+    if type not in IDENTIFIER_TYPES:
+        known = ", ".join(wanted.identifier_types)
+        raise InvalidRequestError(f"--type: {type!r} is not one of {known}.")
+    wanted.check(type, fields)
+    return type  # type: ignore[return-value]
 
 
 def _object(metadata: str | None) -> dict[str, Any] | None:

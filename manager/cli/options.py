@@ -16,7 +16,8 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from manager.errors import NotFoundError
+from manager.endpoints import ENDPOINTS
+from manager.errors import InvalidRequestError, NotFoundError
 from manager.settings import Settings, load_settings
 
 DataDir = Annotated[
@@ -28,6 +29,15 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="The account that is meant, by its name."),
+]
+Endpoint = Annotated[
+    str | None,
+    typer.Option("--endpoint", help=f"The endpoint that is meant: {', '.join(ENDPOINTS)}."),
+]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, newest first.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 # Into a pipe a table is as wide as it needs to be; no line is broken for a reader that has none.
@@ -55,6 +65,15 @@ def job_uuid(job_id: str) -> UUID:
     except ValueError:
         shown = job_id if job_id.isprintable() and len(job_id) <= 80 else repr(job_id[:80])
         raise NotFoundError(f"There is no job {shown} in the ledger.") from None
+
+
+def ask_first(question: str, *, yes: bool, as_json: bool) -> None:
+    """Go on only after a yes; without one the program ends. Raises InvalidRequestError."""
+    if yes:
+        return
+    if as_json:
+        raise InvalidRequestError("--json asks no questions; add --yes.")
+    typer.confirm(question, abort=True)
 
 
 def print_json(value: Any) -> None:

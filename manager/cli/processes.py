@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -23,12 +24,13 @@ from manager.cli.options import (
     program,
     settings_for,
 )
-from manager.errors import ConfigurationError
+from manager.errors import ConfigurationError, InvalidRequestError
 from manager.logs import configure
 from manager.run import demo, processes
 from manager.run.embedded import EmbeddedServers
 from manager.settings import Settings
 from manager.steps.context import Context
+from manager.steps.registry import Queue
 
 Heartbeat = Annotated[
     Path | None,
@@ -99,7 +101,7 @@ def up(
         if with_sandbox:
             settings, sandbox_spec = processes.with_sandbox(servers, run_dir)
             specs.append(sandbox_spec)
-        settings.api_key  # noqa: B018 - raises when it is missing
+        warn_of_keys(settings)
         if with_web:
             settings = _with_port(settings)
         specs += processes.processes(settings, run_dir / "run", web=with_web)
@@ -126,7 +128,12 @@ def worker(
     One that lives but does not work any more is replaced.
     """
     settings = settings_for(data_dir)
-    settings.api_key  # noqa: B018 - raises when it is missing
+    names = [f"enrichd.{queue}" for queue in get_args(Queue)]
+    if unknown := sorted(set(queues.split(",")) - set(names)):
+        raise InvalidRequestError(
+            f"--queues: {', '.join(map(repr, unknown))}: the queues are {', '.join(names)}."
+        )
+    warn_of_keys(settings)
     arguments = ["worker", "--queues", queues]
     if concurrency:
         arguments += ["--concurrency", str(concurrency)]
@@ -174,6 +181,12 @@ def web(
 def sandbox(context: typer.Context) -> None:
     """Run the vendor's API locally; has options of its own."""
     _become("sandbox", *context.args)
+
+
+def warn_of_keys(settings: Settings) -> None:
+    """Say which accounts have no key. Raises ConfigurationError when none has one."""
+    for missing in processes.without_key(settings):
+        print(f"enrichd: {missing} Until then that account is paused.", file=sys.stderr)
 
 
 class _Stop(threading.Event):
@@ -248,10 +261,15 @@ def _become(module: str, *arguments: str) -> None:
 def _announce(settings: Settings, with_web: bool, as_json: bool) -> None:
     page = _url(settings.web_host, settings.web_port) if with_web else None
     if as_json:
-        print_json(
-            {"up": True, "pid": os.getpid(), "vendor_url": settings.vendor_url, "page": page}
-        )
+        accounts = [
+            {"account": it.name, "vendor_url": it.vendor_url, "has_key": bool(it.vendor_api_key)}
+            for it in settings.served
+        ]
+        up = {"up": True, "pid": os.getpid(), "vendor_url": settings.vendor_url, "page": page}
+        print_json(up | {"accounts": accounts})
         return
     data_dir = f" --data-dir {settings.data_dir}" if settings.data_dir else ""
-    print_line(f"enrichd is up (pid {os.getpid()}), vendor {settings.vendor_url}")
+    print_line(f"enrichd is up (pid {os.getpid()})")
+    for account in settings.served:
+        print_line(f"account {account.name}, vendor {account.vendor_url}")
     print_line(f"look: {program()} status{data_dir}" + (f", {page}" if page else ""))

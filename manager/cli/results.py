@@ -18,9 +18,9 @@ import typer
 from manager.cli.options import DataDir, Json, examples, settings_for
 from manager.client.follow import Result
 from manager.client.sync import Manager, Request
+from manager.endpoints import ENDPOINTS
 from manager.errors import InvalidRequestError
 
-COLUMNS = ("identifier", "outcome", "company_id", "reason")
 # Before a record's field that has the name of one of these columns.
 RECORD = "record."
 EXAMPLES = examples(
@@ -73,12 +73,13 @@ def write_file(request: Request, output: Path, write: Callable[[Request, IO[str]
 
 
 def write_jsonl(request: Request, file: IO[str]) -> None:
-    """One JSON object a line: identifier, outcome, company_id, record, reason."""
+    """One JSON object a line: identifier, outcome, company_id or person_id, record, reason."""
+    vendor_id = _vendor_id(request)
     for result in request.results():
         line = {
             "identifier": result.identifier,
             "outcome": result.outcome,
-            "company_id": result.company_id,
+            vendor_id: result.vendor_id,
             "record": result.record,
             "reason": result.reason,
         }
@@ -90,6 +91,7 @@ def write_csv(request: Request, file: IO[str]) -> None:
 
     The columns are known only at the end, so the rows wait in a temporary file.
     """
+    named = ("identifier", "outcome", _vendor_id(request), "reason")
     paths: set[str] = set()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
         for result in request.results():
@@ -99,16 +101,20 @@ def write_csv(request: Request, file: IO[str]) -> None:
         spool.seek(0)
         columns = sorted(paths)
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            [*COLUMNS, *(RECORD + path if path in COLUMNS else path for path in columns)]
-        )
+        writer.writerow([*named, *(RECORD + path if path in named else path for path in columns)])
         for line in spool:
             head, leaves = json.loads(line)
             writer.writerow([*head, *(leaves.get(path) for path in columns)])
 
 
 def _head(result: Result) -> list[Any]:
-    return [getattr(result, column) for column in COLUMNS]
+    return [result.identifier, result.outcome, result.vendor_id, result.reason]
+
+
+def _vendor_id(request: Request) -> str:
+    """What the vendor's id of what was bought is called: company_id, person_id."""
+    bought = ENDPOINTS.get(request.progress().endpoint)
+    return f"{bought.entity}_id" if bought else "vendor_id"
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

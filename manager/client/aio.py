@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from manager.client import follow
 from manager.client.connection import async_connection, needs_transaction
-from manager.client.enqueue import Enqueued, OnInvalid, enqueue
+from manager.client.enqueue import DEFAULT_ENDPOINT, Enqueued, OnInvalid, enqueue
 from manager.client.follow import Progress, Result
 from manager.client.sync import RECHECK, as_uuid, wait_timeout
 from manager.errors import InvalidIdentifier
@@ -39,6 +39,8 @@ class AsyncManager:
         identifier_type: IdentifierType,
         identifiers: Iterable[str | int],
         *,
+        endpoint: str = DEFAULT_ENDPOINT,
+        account: str | None = None,
         fields: Sequence[str] = (),
         priority: int = 0,
         max_age: timedelta | float | None = None,
@@ -47,11 +49,13 @@ class AsyncManager:
         on_invalid: OnInvalid = "raise",
         connection: AsyncSource | None = None,
     ) -> AsyncRequest:
-        """Ask for companies to be enriched; the arguments and errors of `Manager.enqueue`."""
+        """Ask for companies, or people, to be enriched; see `Manager.enqueue`."""
         script = enqueue(
             self._settings,
             identifier_type,
             identifiers,
+            endpoint_name=endpoint,
+            account=account,
             fields=fields,
             priority=priority,
             max_age=max_age,

@@ -19,6 +19,7 @@ from uuid import UUID
 from psycopg.types.json import Json
 from uuid_utils.compat import uuid7
 
+from manager.endpoints import Endpoint, endpoint
 from manager.errors import (
     ConfigurationError,
     ConflictError,
@@ -27,12 +28,13 @@ from manager.errors import (
     InvalidRequestError,
 )
 from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS, IdentifierType
-from manager.ledger.script import Copy, Execute, Script
+from manager.ledger.execute import Copy, Execute
+from manager.ledger.script import Script, ask
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 
 SQL = Statements("enqueue")
-ENDPOINT = "company/enrich"
+DEFAULT_ENDPOINT = "company/enrich"
 PRIORITIES = range(-100, 101)
 MAX_AGE_DAYS = 36_500
 _FIELD = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*\Z")
@@ -40,6 +42,15 @@ _NUL = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 _ANALYZE_FROM = 1_000
 
 OnInvalid = Literal["raise", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The request that has the same idempotency key."""
+
+    id: UUID
+    content_hash: bytes
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,8 @@ def enqueue(
     identifier_type: IdentifierType,
     identifiers: Iterable[str | int],
     *,
+    endpoint_name: str = DEFAULT_ENDPOINT,
+    account: str | None = None,
     fields: Sequence[str] = (),
     priority: int = 0,
     max_age: timedelta | float | None = None,
@@ -90,12 +103,14 @@ def enqueue(
     on_invalid: OnInvalid = "raise",
 ) -> Script[Enqueued]:
     """The script of one enqueue call; see `Manager.enqueue` for what the arguments mean."""
+    wanted = endpoint(endpoint_name)
     _check_type(identifier_type, identifiers, on_invalid)
     selection = field_selection(fields)
+    wanted.check(identifier_type, selection)
     parameters: dict[str, Any] = {
         "id": UUID(bytes=uuid7().bytes),
-        "account": settings.account,
-        "endpoint": ENDPOINT,
+        "account": account or settings.account,
+        "endpoint": wanted.name,
         "identifier_type": identifier_type,
         "fields": selection,
         "priority": _priority(priority),
@@ -104,7 +119,7 @@ def enqueue(
         "idempotency_key": _idempotency_key(idempotency_key),
         "metadata": _metadata(metadata),
     }
-    content = hashlib.sha256(json.dumps([identifier_type, selection]).encode())
+    content = hashlib.sha256(json.dumps(_lane(wanted, identifier_type, selection)).encode())
     return _enqueue(parameters, _Staging(identifier_type, identifiers, content), on_invalid)
 
 
@@ -115,36 +130,38 @@ def _enqueue(
     yield Copy(SQL.copy_staging, staging.rows())
     if staging.invalid and on_invalid == "raise":
         raise InvalidIdentifiersError(staging.identifier_type, staging.invalid)
-    lanes = yield Execute(SQL.lane, parameters)
+    lanes = yield from ask(SQL.lane, int, parameters)
     if not lanes:  # in two statements: the second sees what another call has just made
         yield Execute(SQL.make_lane, parameters)
-        lanes = yield Execute(SQL.lane, parameters)
+        lanes = yield from ask(SQL.lane, int, parameters)
     if not lanes:
+        names = yield from ask(SQL.accounts, str, {})
         raise ConfigurationError(
-            f"The ledger has no account named {parameters['account']!r}. Run `enrichd db upgrade` "
-            "with the same ENRICHD_ACCOUNT."
+            f"The ledger has no account named {parameters['account']!r}; it has: "
+            f"{', '.join(names) or 'none'}. Name one of these (account=…, ENRICHD_ACCOUNT), or run "
+            "`enrichd db upgrade` where the account is configured."
         )
     parameters |= {
-        "lane_id": lanes[0].id,
+        "lane_id": lanes[0],
         "total": staging.total,
         "content_hash": staging.content.digest(),
     }
     if staging.total > _ANALYZE_FROM:
         yield Execute(SQL.analyze_staging)
-    if not (yield Execute(SQL.insert_request, parameters)):
+    if not (yield from ask(SQL.insert_request, UUID, parameters)):
         earlier = yield from _earlier(parameters, staging)
         yield Execute(SQL.drop_staging)
         return earlier
     yield Execute(SQL.upsert_enrichments, parameters)
     yield Execute(SQL.insert_items, parameters)
     yield Execute(SQL.drop_staging)
-    yield Execute(SQL.wake)
+    yield Execute(SQL.wake, parameters)
     return Enqueued(parameters["id"], staging.total, True, tuple(staging.invalid))
 
 
 def _earlier(parameters: dict[str, Any], staging: _Staging) -> Script[Enqueued]:
     """The request that has the same idempotency key, if its content is the same."""
-    [request] = yield Execute(SQL.by_idempotency_key, parameters)
+    [request] = yield from ask(SQL.by_idempotency_key, Earlier, parameters)
     if bytes(request.content_hash) != parameters["content_hash"]:
         raise ConflictError(
             f"The idempotency key {parameters['idempotency_key']!r} belongs to request "
@@ -152,6 +169,12 @@ def _earlier(parameters: dict[str, Any], staging: _Staging) -> Script[Enqueued]:
             "content."
         )
     return Enqueued(request.id, request.total, False, tuple(staging.invalid))
+
+
+def _lane(wanted: Endpoint, identifier_type: str, selection: list[str]) -> list[Any]:
+    """What of the lane is content: that of a company's is hashed as it always was."""
+    named = [] if wanted.name == DEFAULT_ENDPOINT else [wanted.name]
+    return [*named, identifier_type, selection]
 
 
 def field_selection(fields: Sequence[str]) -> list[str]:

@@ -8,12 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Json
+
+from manager.endpoints import ENDPOINTS
 from manager.errors import NotFoundError
-from manager.ledger.script import Execute, Script
+from manager.ledger.execute import Execute
+from manager.ledger.script import Script, ask
 from manager.ledger.sql import Statements
 from manager.ledger.states import Outcome
 
-SQL = Statements("request")
+SQL = Statements("follow")
 PAGE = 2_000
 
 
@@ -22,6 +26,8 @@ class Progress:
     """How far a request is. The counters count identifiers as the caller wrote them."""
 
     id: UUID
+    account: str
+    endpoint: str
     identifier_type: str
     fields: tuple[str, ...]
     priority: int
@@ -34,6 +40,10 @@ class Progress:
     created_at: datetime
     finished_at: datetime | None
     cancelled_at: datetime | None
+
+    def __post_init__(self) -> None:
+        """Fields as an immutable tuple."""
+        object.__setattr__(self, "fields", tuple(self.fields))
 
     @property
     def settled(self) -> int:
@@ -56,42 +66,56 @@ class Result:
     """What became of one identifier. `outcome` is None while it waits.
 
     `identifier` is what the caller wrote, `position` its place in the call, from 0; `record` is
-    the vendor's record (the `data` of its envelope), `company_id` the vendor's internal_id.
+    the vendor's record (the `data` of its envelope), `vendor_id` the vendor's id of the company or
+    person: the record's own, else the envelope's.
     """
 
     position: int
     identifier: str
     outcome: Outcome | None
-    company_id: int | None
+    vendor_id: int | None
     record: dict[str, Any] | None
     reason: str | None
     fetched_at: datetime | None
 
+    def __post_init__(self) -> None:
+        """Make what the ledger wrote an Outcome."""
+        if self.outcome is not None:
+            object.__setattr__(self, "outcome", Outcome(self.outcome))
+
+    @property
+    def company_id(self) -> int | None:
+        """The vendor's id, under the name that it has for companies."""
+        return self.vendor_id
+
 
 def progress(request_id: UUID) -> Script[Progress]:
     """The request's progress. Raises NotFoundError."""
-    found = yield Execute(SQL.progress, {"id": request_id})
+    found = yield from ask(SQL.progress, Progress, {"id": request_id})
     if not found:
         raise no_such_request(request_id)
-    row = found[0]._asdict()
-    return Progress(**row | {"fields": tuple(row["fields"])})
+    return found[0]
 
 
 def results(request_id: UUID, position: int) -> Script[list[Result]]:
     """One page of results, from a position on; empty after the last."""
-    page = yield Execute(SQL.results, {"id": request_id, "position": position, "limit": PAGE})
-    return [
-        Result(**row._asdict() | {"outcome": Outcome(row.outcome) if row.outcome else None})
-        for row in page
-    ]
+    id_fields = Json({name: it.id_field for name, it in ENDPOINTS.items()})
+    parameters = {
+        "id": request_id,
+        "position": position,
+        "limit": PAGE,
+        "id_fields": id_fields,
+    }
+    return (yield from ask(SQL.results, Result, parameters))
 
 
 def cancel(request_id: UUID) -> Script[Progress]:
     """Settle what waits as cancelled. What other requests want too is still bought for them."""
-    yield Execute(SQL.lock_enrichments, {"id": request_id})
-    if (yield Execute(SQL.cancel_items, {"id": request_id})):
-        yield Execute(SQL.cancel_enrichments, {"id": request_id})
-        yield Execute(SQL.finished, {"id": request_id})
+    parameters = {"id": request_id}
+    yield Execute(SQL.lock_enrichments, parameters)
+    if (yield from ask(SQL.cancel_items, int, parameters)):
+        yield Execute(SQL.cancel_enrichments, parameters)
+        yield Execute(SQL.finished, parameters)
     return (yield from progress(request_id))
 
 

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from manager.client import follow
 from manager.client.connection import needs_transaction, sync_connection
-from manager.client.enqueue import Enqueued, OnInvalid, enqueue
+from manager.client.enqueue import DEFAULT_ENDPOINT, Enqueued, OnInvalid, enqueue
 from manager.client.follow import Progress, Result
 from manager.errors import InvalidIdentifier, WaitTimeoutError
 from manager.identifiers import IdentifierType
@@ -45,6 +45,8 @@ class Manager:
         identifier_type: IdentifierType,
         identifiers: Iterable[str | int],
         *,
+        endpoint: str = DEFAULT_ENDPOINT,
+        account: str | None = None,
         fields: Sequence[str] = (),
         priority: int = 0,
         max_age: timedelta | float | None = None,
@@ -53,9 +55,11 @@ class Manager:
         on_invalid: OnInvalid = "raise",
         connection: SyncSource | None = None,
     ) -> Request:
-        """Ask for companies to be enriched; all or nothing.
+        """Ask for companies, or people, to be enriched; all or nothing.
 
         identifiers: any iterable, also of millions; it is read once and streamed.
+        endpoint: what is bought: `company/enrich`, `person/enrich`, `person/contact/enrich`.
+        account: the name of the vendor account that buys; None takes the configured `account`.
         fields: dotted paths to add to the vendor's default set.
         priority: -100 to 100, higher first.
         max_age: results not older than this (seconds or timedelta) are taken as they are;
@@ -68,12 +72,15 @@ class Manager:
             transaction; nothing is requested unless it commits. Commit soon: until then the
             results of identifiers that others wait for too cannot be merged.
 
-        Raises InvalidIdentifiersError, InvalidRequestError, ConflictError, UnavailableError.
+        Raises InvalidIdentifiersError, InvalidRequestError, ConflictError, UnavailableError, and
+        ConfigurationError for an account that the ledger does not have.
         """
         script = enqueue(
             self._settings,
             identifier_type,
             identifiers,
+            endpoint_name=endpoint,
+            account=account,
             fields=fields,
             priority=priority,
             max_age=max_age,

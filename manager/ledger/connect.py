@@ -15,20 +15,29 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection, Cursor
-from psycopg.rows import namedtuple_row
+from psycopg import Connection
+from psycopg.errors import UndefinedTable
 
-from manager import faultpoint
-from manager.errors import UnavailableError
+from manager.errors import ConfigurationError, UnavailableError
+from manager.ledger.execute import execute, one
+from manager.ledger.sql import Statements
 from manager.settings import Settings
 
+SQL = Statements("session")
 # A worker that was stopped in the middle of a transaction must not hold its rows for ever.
-_SESSION = "-c idle_in_transaction_session_timeout=60000"
+# And the server must notice that a machine is gone, whose locks others wait for.
+_SESSION = (
+    "-c idle_in_transaction_session_timeout=60000 "
+    "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
 
 
 def process_name(role: str) -> str:
-    """What a connection calls itself, in pg_stat_activity and in the jobs' history."""
-    return f"enrichd {role} {socket.gethostname()}:{os.getpid()}"[:63]
+    """What a connection calls itself, in pg_stat_activity and in the jobs' history.
+
+    With a colon: the schema knows a process of the first release by its having none.
+    """
+    return f"enrichd:{role} {socket.gethostname()}:{os.getpid()}"[:63]
 
 
 def connection_arguments(settings: Settings, role: str) -> dict[str, Any]:
@@ -70,6 +79,17 @@ class Ledger:
         with connection:
             yield connection
 
+    def id(self) -> str:
+        """The ledger's own name, written at its first migration. Raises ConfigurationError."""
+        with self.connect() as connection:
+            try:
+                return str(one(connection, SQL.ledger_id, UUID, {}))
+            except UndefinedTable:
+                raise ConfigurationError(
+                    f"The ledger (schema {self._settings.database_schema}) has no name yet. "
+                    "Run `enrichd db upgrade`."
+                ) from None
+
     @contextmanager
     def lock_job(self, job_id: UUID) -> Iterator[Connection[Any] | None]:
         """The only connection that works on the job; None when another one does.
@@ -77,55 +97,17 @@ class Ledger:
         The lock belongs to the session: when the process or its connection dies it is free.
         """
         with self.connect() as connection:
-            locked = one(
-                connection,
-                "SELECT pg_try_advisory_lock("
-                "hashtextextended(current_schema() || %(id)s, 0)) AS locked",
-                {"id": str(job_id)},
-            )
+            locked = one(connection, SQL.lock_job, bool, {"id": str(job_id)})
             try:
-                yield connection if locked.locked else None
-            finally:  # at once, not when the server has noticed that the connection is closed
+                yield connection if locked else None
+            finally:
                 with suppress(psycopg.OperationalError):
-                    connection.execute("SELECT pg_advisory_unlock_all()")
+                    execute(connection, SQL.unlock)
 
 
-@contextmanager
-def transaction(connection: Connection[Any], name: str) -> Iterator[None]:
-    """A transaction with fault points around its commit: `before NAME.commit` and after."""
-    with connection.transaction():
-        yield
-        faultpoint.reach(f"before {name}.commit")
-    faultpoint.reach(f"after {name}.commit")
+def limit_waiting(connection: Connection[Any], seconds: float) -> None:
+    """Let the transaction wait no longer than that for what a caller's transaction holds.
 
-
-def cursor(connection: Connection[Any]) -> Cursor[Any]:
-    """A cursor with named rows, whatever factories the connection was made with."""
-    return Cursor(connection, row_factory=namedtuple_row)
-
-
-def rows(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> list[Any]:
-    """All rows that a query returns."""
-    return _run(connection, sql, parameters).fetchall()
-
-
-def first(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> Any:
-    """The first row that a query returns, or None."""
-    return _run(connection, sql, parameters).fetchone()
-
-
-def one(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> Any:
-    """The row of a query that always returns one."""
-    row = first(connection, sql, parameters)
-    assert row is not None
-    return row
-
-
-def execute(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> int:
-    """Run a statement; the number of rows it touched."""
-    return _run(connection, sql, parameters).rowcount
-
-
-def _run(connection: Connection[Any], sql: Any, parameters: dict[str, Any]) -> Cursor[Any]:
-    with faultpoint.around(getattr(sql, "name", "unnamed")):
-        return cursor(connection).execute(sql, parameters)
+    It raises LockNotAvailable then, and is tried again later; callers may take their time.
+    """
+    execute(connection, SQL.lock_timeout, {"value": f"{int(seconds * 1000)}ms"})

@@ -1,35 +1,24 @@
 """Database work that runs on a sync or an async connection alike.
 
-A script is a generator that yields statements and is sent their rows. It is written once;
+A script is a generator that yields commands and is sent their rows. It is written once;
 `run` and `run_async` carry it out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, LiteralString, TypeVar
 
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg.rows import namedtuple_row
+from psycopg import AsyncConnection, Connection
+
+from manager.ledger.execute import Copy, Execute, perform, perform_async
+from manager.ledger.sql import Statements
 
 T = TypeVar("T")
+R = TypeVar("R")
 
-
-@dataclass(frozen=True, slots=True)
-class Execute:
-    """One statement; answered with its rows (none for a statement that returns none)."""
-
-    sql: LiteralString
-    parameters: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A COPY … FROM STDIN fed from `rows`; answered with no rows."""
-
-    sql: LiteralString
-    rows: Iterable[tuple[Any, ...]]
+SQL = Statements("savepoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +30,23 @@ Command = Execute | Copy | Close
 Script = Generator[Command, list[Any], T]
 
 
+def ask(sql: LiteralString, row: type[R], parameters: dict[str, Any]) -> Script[list[R]]:
+    """A query in a script: its rows, of that class."""
+    found: list[R] = yield Execute(sql, parameters, row)
+    return found
+
+
 def run(connection: Connection[Any], script: Script[T]) -> T:
     """Carry the script out on a sync connection; errors are raised inside the script."""
-    cursor = Cursor(connection, row_factory=namedtuple_row)
     try:
         command = next(script)
         while True:
             try:
-                answer = _carry_out(cursor, command)
+                answer: list[Any] = []
+                if isinstance(command, Close):
+                    connection.close()
+                else:
+                    answer, _ = perform(connection, command)
             except BaseException as error:  # a cancellation, too: the script must undo its part
                 command = script.throw(error)
             else:
@@ -62,12 +60,15 @@ def run(connection: Connection[Any], script: Script[T]) -> T:
 
 async def run_async(connection: AsyncConnection[Any], script: Script[T]) -> T:
     """Carry the script out on an async connection; errors are raised inside the script."""
-    cursor = AsyncCursor(connection, row_factory=namedtuple_row)
     try:
         command = next(script)
         while True:
             try:
-                answer = await _carry_out_async(cursor, command)
+                answer: list[Any] = []
+                if isinstance(command, Close):
+                    await connection.close()
+                else:
+                    answer, _ = await perform_async(connection, command)
             except BaseException as error:  # a cancellation, too: the script must undo its part
                 command = script.throw(error)
             else:
@@ -79,32 +80,6 @@ async def run_async(connection: AsyncConnection[Any], script: Script[T]) -> T:
         script.close()
 
 
-def _carry_out(cursor: Cursor[Any], command: Command) -> list[Any]:
-    if isinstance(command, Close):
-        cursor.connection.close()
-        return []
-    if isinstance(command, Copy):
-        with cursor.copy(command.sql) as copy:
-            for row in command.rows:
-                copy.write_row(row)
-        return []
-    cursor.execute(command.sql, command.parameters)
-    return cursor.fetchall() if cursor.description else []
-
-
-async def _carry_out_async(cursor: AsyncCursor[Any], command: Command) -> list[Any]:
-    if isinstance(command, Close):
-        await cursor.connection.close()
-        return []
-    if isinstance(command, Copy):
-        async with cursor.copy(command.sql) as copy:
-            for row in command.rows:
-                await copy.write_row(row)
-        return []
-    await cursor.execute(command.sql, command.parameters)
-    return await cursor.fetchall() if cursor.description else []
-
-
 def in_savepoint(schema: str, script: Script[T]) -> Script[T]:
     """Run the script inside the caller's transaction, all or nothing, in the ledger's schema.
 
@@ -112,23 +87,20 @@ def in_savepoint(schema: str, script: Script[T]) -> Script[T]:
     Outside a transaction, on a connection that is not in autocommit mode, the savepoint opens
     one, as any statement would; it stays the caller's to commit.
     """
-    yield Execute("SAVEPOINT enrichd")
+    yield Execute(SQL.savepoint)
     try:
-        path = yield Execute("SELECT current_setting('search_path') AS value")
-        yield Execute(
-            "SELECT set_config('search_path', %(path)s, true)",
-            {"path": f"{schema}, public, pg_temp"},
-        )
+        [path] = yield from ask(SQL.search_path, str, {})
+        yield Execute(SQL.set_search_path, {"path": f"{schema}, public, pg_temp"})
         result = yield from script
-        yield Execute("SELECT set_config('search_path', %(path)s, true)", {"path": path[0].value})
+        yield Execute(SQL.set_search_path, {"path": path})
     except GeneratorExit:
         raise
     except BaseException:
         try:
-            yield Execute("ROLLBACK TO SAVEPOINT enrichd")
-            yield Execute("RELEASE SAVEPOINT enrichd")
+            yield Execute(SQL.rollback)
+            yield Execute(SQL.release)
         except Exception:  # half an enqueue must not be there to be committed
             yield Close()
         raise
-    yield Execute("RELEASE SAVEPOINT enrichd")
+    yield Execute(SQL.release)
     return result

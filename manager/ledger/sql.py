@@ -10,6 +10,8 @@ import re
 from importlib.resources import files
 from typing import LiteralString, cast
 
+from manager import faultpoint
+
 _NAME = re.compile(r"^-- name: (\w+): .+$", re.MULTILINE)
 
 
@@ -29,7 +31,7 @@ class Statements:
         self._statements: dict[str, Statement] = {}
         for statement, content in zip(parts[::2], parts[1::2], strict=True):
             self._statements[statement] = Statement(content.strip())
-            self._statements[statement].name = f"{name}.{statement}"
+            self._statements[statement].name = faultpoint.point(f"{name}.{statement}")
 
     def __getattr__(self, name: str) -> LiteralString:
         try:

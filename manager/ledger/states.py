@@ -7,7 +7,7 @@ another move; a test compares the schema with this table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -31,11 +31,21 @@ class JobState(StrEnum):
     PENDING = "pending"  # accepted by the vendor, not begun
     PROCESSING = "processing"  # the vendor works on it
     COMPLETED = "completed"  # done at the vendor; its results wait to be merged
+    STOPPED = "stopped"  # ended at the vendor in another way; what it delivered waits to be read
     MERGED = "merged"  # results are in the ledger
-    FAILED = "failed"  # the vendor, or its results file, failed
+    FAILED = "failed"  # the vendor, or its results file, failed; or an operator gave it up
     REJECTED = "rejected"  # the vendor refused the submission for good (400)
     CANCELLED = "cancelled"  # dissolved by an operator before it was submitted
     EXPIRED = "expired"  # the results were gone before they could be downloaded
+
+
+class Whose(StrEnum):
+    """Whose a job on the vendor's list is."""
+
+    OURS = "ours"  # one of the ledger's
+    FOREIGN = "foreign"  # another tool's with the same key
+    OPEN = "open"  # it may be an unresolved submission's
+    EMPTY = "empty"  # it may have been one's, but it delivered nothing, and so cost nothing either
 
 
 class Outcome(StrEnum):
@@ -57,7 +67,8 @@ ENRICHMENT_MOVES: Mapping[EnrichmentState, frozenset[EnrichmentState]] = {
     # a settled enrichment starts its next cycle: refresh or requeue
     E.FULFILLED: frozenset({E.PENDING}),
     E.NOT_FOUND: frozenset({E.PENDING}),
-    E.FAILED: frozenset({E.PENDING}),
+    # or its job's results could be read after all
+    E.FAILED: frozenset({E.PENDING, E.FULFILLED, E.NOT_FOUND}),
     E.CANCELLED: frozenset({E.PENDING}),
 }
 
@@ -65,27 +76,32 @@ JOB_MOVES: Mapping[JobState, frozenset[JobState]] = {
     J.PACKED: frozenset({J.SUBMITTING, J.CANCELLED}),
     # back to packed only when the vendor certainly does not have the job
     J.SUBMITTING: frozenset({J.PENDING, J.PACKED, J.REJECTED}),
-    J.PENDING: frozenset({J.PROCESSING, J.COMPLETED, J.FAILED}),
-    J.PROCESSING: frozenset({J.COMPLETED, J.FAILED}),
+    J.PENDING: frozenset({J.PROCESSING, J.COMPLETED, J.STOPPED, J.FAILED}),
+    J.PROCESSING: frozenset({J.COMPLETED, J.STOPPED, J.FAILED}),
     J.COMPLETED: frozenset({J.MERGED, J.FAILED, J.EXPIRED}),
+    J.STOPPED: frozenset({J.MERGED, J.FAILED, J.EXPIRED}),
     J.MERGED: frozenset(),
-    J.FAILED: frozenset(),
+    # its results could be had after all
+    J.FAILED: frozenset({J.MERGED}),
+    J.EXPIRED: frozenset({J.MERGED}),
     J.REJECTED: frozenset(),
     J.CANCELLED: frozenset(),
-    J.EXPIRED: frozenset(),
 }
 
 ACTIVE = frozenset({J.SUBMITTING, J.PENDING, J.PROCESSING})
 """Job states that hold a slot."""
 
-LIVE = ACTIVE | {J.PACKED, J.COMPLETED}
+ENDED = frozenset({J.COMPLETED, J.STOPPED})
+"""Job states in which the vendor is done and the job's results wait to be merged."""
+
+LIVE = ACTIVE | ENDED | {J.PACKED}
 """Job states in which a job still has enrichments to settle."""
 
 SETTLED = frozenset({E.FULFILLED, E.NOT_FOUND, E.FAILED, E.CANCELLED})
 """Enrichment states that are an end."""
 
 
-def sql_list(states: frozenset[EnrichmentState] | frozenset[JobState] | type[StrEnum]) -> str:
+def sql_list(states: Iterable[StrEnum]) -> str:
     """The states as an SQL list of literals, in a stable order."""
     return ", ".join(f"'{state}'" for state in sorted(states))
 

@@ -1,4 +1,4 @@
-"""Decide: an operator settles a submission that `resolve` cannot, having looked at the vendor's.
+"""Resolution: an operator settles a submission that `resolve` cannot, knowing the vendor's jobs.
 
 That is needed when a job that may be ours has ended and its results can never be read: it would
 keep the submission, and its slot, for good.
@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from psycopg import Connection
-
+from manager.endpoints import ENDPOINTS
 from manager.errors import ConflictError, NotFoundError, UnavailableError
-from manager.ledger.connect import first
-from manager.ledger.sql import Statements
-from manager.steps import resolve
+from manager.ledger.execute import first, one
+from manager.ledger.states import Whose
+from manager.operator.job import account_of
+from manager.steps import look, resolve
+from manager.steps.attempt import KEEP_ANSWER, Attempt
 from manager.steps.context import Context
-from manager.steps.submit import KEEP_ANSWER
+from manager.steps.judge import Candidate, Verdict, judge
+from manager.steps.look import STALE
+from manager.steps.resolve import Unresolved
 from manager.vendor import errors
+from manager.vendor.calls import Worth
 from manager.vendor.types import VendorJob
 
-SQL = Statements("resolve")
+SQL = resolve.SQL
 _MEANWHILE = "Job {0} is not `submitting` any more; see `enrichd jobs {0}`."
 
 
@@ -32,11 +36,13 @@ def adopt(context: Context, job_id: UUID, batch_id: str, *, force: bool = False)
     force: although it is at work still, so that its results cannot tell.
     Raises NotFoundError, ConflictError, UnavailableError.
     """
-    with _unresolved(context, job_id, context.settings.submission_limit) as (connection, job):
-        theirs = _status(context, batch_id)
-        if reason := _not_ours(context, connection, job, theirs, force):
+    with _unresolved(context, job_id, context.settings.submission_limit) as (attempt, job):
+        theirs = _status(attempt, batch_id)
+        if reason := _not_ours(attempt, job, theirs, force):
             raise ConflictError(f"{batch_id} is not job {job_id}: {reason}.")
-        if not resolve.adopt(connection, job, theirs, f"an operator: it is {theirs.batch_id}"):
+        why = f"an operator: it is {theirs.batch_id}"
+        look.see(attempt.connection, attempt.account, theirs)
+        if not resolve.adopt(attempt, theirs.batch_id, theirs.entities_requested, why):
             raise ConflictError(_MEANWHILE.format(job_id))
 
 
@@ -49,12 +55,11 @@ def send_again(context: Context, job_id: UUID, *, force: bool = False) -> None:
     settings = context.settings
     settings.redis  # noqa: B018 - raises when it is missing, before anything is done
     patience = max(settings.resolve_window, settings.submission_limit)
-    with _unresolved(context, job_id, patience) as (connection, job):
-        for sign in _signs(context, connection, job):
+    with _unresolved(context, job_id, patience) as (attempt, job):
+        for sign in _signs(attempt, job):
             if sign.certain or not force:
                 raise ConflictError(f"The vendor {sign.text}")
-        why = "an operator: the vendor does not have it"
-        if not resolve.send_again(context, connection, job, why):
+        if not resolve.send_again(attempt, "an operator: the vendor does not have it"):
             raise ConflictError(_MEANWHILE.format(job_id))
 
 
@@ -65,20 +70,25 @@ class _Sign(NamedTuple):
     certain: bool = False
 
 
-def _signs(context: Context, connection: Connection[Any], job: Any) -> Iterator[_Sign]:
+def _signs(attempt: Attempt, job: Unresolved) -> Iterator[_Sign]:
     """The certain ones first."""
+    context, account, connection = attempt.context, attempt.account, attempt.connection
     with _asking(f"whether it has job {job.id}"):
-        candidates = resolve.find_candidates(context, connection, job)
-        verdicts = [resolve.judge(context, connection, job, it) for it in candidates]
-    for candidate, verdict in zip(candidates, verdicts, strict=True):
-        if verdict is resolve.Verdict.OURS:
-            yield _Sign(
-                f"has job {job.id}: the results of {candidate.batch_id} name its identifiers. "
-                f"Use --adopt {candidate.batch_id}.",
-                certain=True,
-            )
+        look.look_now(context, account, connection)
+        candidates = [
+            it
+            for it in resolve.find_candidates(context.settings, connection, account, job.id)
+            if it.whose == Whose.OPEN
+        ]
+        for candidate in candidates:
+            if candidate.ended and _verdict(attempt, job, candidate).job_id == job.id:
+                yield _Sign(
+                    f"has job {job.id}: the results of {candidate.batch_id} name its identifiers. "
+                    f"Use --adopt {candidate.batch_id}.",
+                    certain=True,
+                )
     for candidate in candidates:
-        if candidate.active:
+        if not candidate.ended:
             yield _Sign(
                 f"may have job {job.id}: {candidate.batch_id} is {candidate.status or 'at work'}. "
                 "Wait until it has ended, or add --force."
@@ -87,55 +97,81 @@ def _signs(context: Context, connection: Connection[Any], job: Any) -> Iterator[
         yield _Sign(f"has had job {job.id}: its webhook came. Use --adopt, or add --force.")
 
 
-def _not_ours(
-    context: Context, connection: Connection[Any], job: Any, theirs: VendorJob, force: bool
-) -> str | None:
+def _not_ours(attempt: Attempt, job: Unresolved, theirs: VendorJob, force: bool) -> str | None:
     """Why it certainly is another's, or may not be adopted yet."""
-    if first(connection, SQL.known_batches, {"batch_ids": [theirs.batch_id]}):
+    parameters = {
+        "account_id": attempt.account.id,
+        "batch_id": theirs.batch_id,
+        "job_id": job.id,
+    }
+    if one(attempt.connection, SQL.known, int, parameters):
         return "it is another one of the ledger"
-    if not theirs.is_company_enrich:
-        return "it does not enrich companies"
+    if not ENDPOINTS[job.endpoint].may_be(theirs.entity, theirs.action):
+        return f"it is no job of {job.endpoint}"
     if theirs.identifier_count not in (None, job.identifier_count):
         return f"it has {theirs.identifier_count} identifiers, not {job.identifier_count}"
-    if theirs.created_at and theirs.created_at < job.submitting_at - resolve.CLOCK_MARGIN:
+    if theirs.created_at and theirs.created_at < job.submitting_at - STALE:
         return f"it was created at {theirs.created_at:%Y-%m-%d %H:%M:%S %Z}, before our submission"
     if theirs.active:
         wait = "wait until it has ended and can be told by its results, or add --force"
         return None if force else f"it is {theirs.status or 'at work'}; {wait}"
+    look.see(attempt.connection, attempt.account, theirs)
+    candidate = Candidate(
+        batch_id=theirs.batch_id,
+        status=theirs.status,
+        stage=theirs.stage,
+        whose=Whose.OPEN,
+        result_count=theirs.result_count,
+        judge_now=True,
+        judge_in=0.0,
+        judge_failures=0,
+        likely=True,
+        appeared=True,
+    )
     with _asking(f"what {theirs.batch_id} is"):
-        verdict = resolve.judge(context, connection, job, theirs)
-    return "its results name others" if verdict is resolve.Verdict.NOT_OURS else None
+        verdict = _verdict(attempt, job, candidate)
+    if verdict.job_id not in (None, job.id):
+        return f"its results name the identifiers of job {verdict.job_id}"
+    return "its results name others" if verdict.whose is Whose.FOREIGN else None
+
+
+def _verdict(attempt: Attempt, job: Unresolved, candidate: Candidate) -> Verdict:
+    return judge(
+        attempt.context, attempt.account, attempt.connection, job.id, candidate, Worth.LINKS
+    )
 
 
 @contextmanager
 def _unresolved(
     context: Context, job_id: UUID, patience: float
-) -> Iterator[tuple[Connection[Any], Any]]:
+) -> Iterator[tuple[Attempt, Unresolved]]:
     """The job, locked, if it was submitted so many seconds ago and nobody knows how that ended."""
+    account = account_of(context, job_id)
     with context.ledger.lock_job(job_id) as connection:
         if connection is None:
             raise ConflictError(f"Job {job_id} is being worked on; try again in a moment.")
-        account = context.account(connection)
-        job = first(connection, SQL.job, {"job_id": job_id, "account_id": account.id})
+        job = resolve.find(context.settings, connection, account, job_id, due=False)
         if job is None:
-            raise NotFoundError(f"There is no job {job_id} in the ledger.")
-        if job.state != "submitting":
-            raise ConflictError(f"Job {job_id} is {job.state}: there is nothing to resolve.")
+            parameters = {"job_id": job_id, "account_id": account.id}
+            state = first(connection, SQL.state, str, parameters)
+            raise ConflictError(f"Job {job_id} is {state}: there is nothing to resolve.")
         # a worker that has lost its connection to Postgres may be calling the vendor still
         under_way = patience + KEEP_ANSWER - job.age
         if under_way > 0:
             raise ConflictError(
                 f"The submission of job {job_id} may be under way; try again in {under_way:.0f} s."
             )
-        yield connection, job
+        yield resolve.attempt_of(context, account, connection, job), job
 
 
-def _status(context: Context, batch_id: str) -> VendorJob:
+def _status(attempt: Attempt, batch_id: str) -> VendorJob:
     try:
         with _asking(f"what {batch_id} is"):
-            return context.vendor.status(batch_id)
+            return attempt.account.vendor.status(batch_id)
     except errors.UnknownJob:
-        raise NotFoundError(f"The vendor has no job {batch_id} on this account.") from None
+        raise NotFoundError(
+            f"The vendor has no job {batch_id} on account {attempt.account.name}."
+        ) from None
 
 
 @contextmanager
@@ -144,5 +180,7 @@ def _asking(what: str) -> Iterator[None]:
         yield
     except errors.UnknownJob:
         raise
+    except errors.NotYourTurn as turn:
+        raise UnavailableError(f"The vendor is not asked {what} now: it {turn}.") from None
     except errors.VendorError as error:
         raise UnavailableError(f"The vendor does not say {what}: {error}") from None

@@ -18,7 +18,7 @@ from manager.ledger import migrate
 from manager.ledger.connect import Ledger
 from manager.run.embedded import EmbeddedServers
 from manager.run.supervisor import ProcessSpec, Supervisor, wait_until_reachable
-from manager.settings import Settings, load_settings
+from manager.settings import NO_TABLES, Settings, load_settings
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,22 @@ def _since_touched(settings: Settings, heartbeat: Path) -> Callable[[], float | 
         return time.time() - max(heartbeat.stat().st_mtime, redis_away)
 
     return progress
+
+
+def without_key(settings: Settings) -> list[str]:
+    """What is missing of each account that has no key; it alone is paused.
+
+    Raises ConfigurationError when none has one: then there is no account to serve.
+    """
+    missing = []
+    for account in settings.served:
+        try:
+            account.api_key  # noqa: B018 - raises when it is missing
+        except ConfigurationError as error:
+            missing.append(str(error))
+    if len(missing) == len(settings.served):
+        raise ConfigurationError(" ".join(missing))
+    return missing
 
 
 def wait_for_servers(settings: Settings, stop: threading.Event | None = None) -> None:
@@ -153,11 +169,18 @@ def run(
 def with_sandbox(
     servers: EmbeddedServers | None, data_dir: Path, *options: str
 ) -> tuple[Settings, ProcessSpec]:
-    """Point the settings at a sandbox of our own; its process is still to be started."""
+    """Point the settings at a sandbox of our own; its process is still to be started.
+
+    No other account is served beside it: nothing must reach the paid vendor.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     if servers is not None:
-        servers.publish(vendor_url=url, vendor_api_key=SANDBOX_KEY)
-    os.environ["ENRICHD_VENDOR_URL"] = url
-    os.environ["ENRICHD_VENDOR_API_KEY"] = SANDBOX_KEY
+        servers.publish(vendor_url=url, vendor_api_key=SANDBOX_KEY, accounts=NO_TABLES)
+    os.environ |= {
+        "ENRICHD_VENDOR_URL": url,
+        "ENRICHD_VENDOR_API_KEY": SANDBOX_KEY,
+        # the accounts that are configured have keys, and perhaps URLs, of the paid vendor
+        "ENRICHD_ACCOUNTS": NO_TABLES,
+    }
     return load_settings(), sandbox_process(port, data_dir / "sandbox", *options)

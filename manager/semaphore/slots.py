@@ -15,7 +15,12 @@ from uuid import UUID
 from redis import Redis
 
 from manager import faultpoint
+from manager.semaphore.names import Owner
 from manager.semaphore.redis import lua
+
+ACQUIRE = faultpoint.point("semaphore.acquire")
+RELEASE = faultpoint.point("semaphore.release")
+REBUILD = faultpoint.point("semaphore.rebuild")
 
 
 class NotReadyError(Exception):
@@ -52,9 +57,9 @@ class Change(NamedTuple):
 class Slots:
     """One account's semaphore."""
 
-    def __init__(self, redis: Redis, account: str) -> None:
+    def __init__(self, redis: Redis, owner: Owner) -> None:
         self._redis = redis
-        self._key = f"enrichd:{{{account}}}:slots"
+        self._key = owner.slots
         self._acquire = redis.register_script(lua("acquire"))
         self._release = redis.register_script(lua("release"))
         self._rebuild = redis.register_script(lua("rebuild"))
@@ -64,7 +69,7 @@ class Slots:
 
         Raises NotReadyError, RedisError.
         """
-        with faultpoint.around("semaphore.acquire"):
+        with faultpoint.around(ACQUIRE):
             slot = int(self._acquire(keys=[self._key], args=[str(holder), cap]))
         if slot < 0:
             raise NotReadyError
@@ -72,7 +77,7 @@ class Slots:
 
     def release(self, holder: Holder, slot: int) -> bool:
         """Free the holder's slot; False when it does not hold it (any more)."""
-        with faultpoint.around("semaphore.release"):
+        with faultpoint.around(RELEASE):
             return bool(self._release(keys=[self._key], args=[str(holder), slot]))
 
     def rebuild(
@@ -84,7 +89,7 @@ class Slots:
         took it.
         """
         named = [str(part) for slot, holder in holders for part in (slot, holder)]
-        with faultpoint.around("semaphore.rebuild"):
+        with faultpoint.around(REBUILD):
             changed = self._rebuild(keys=[self._key], args=[grace, foreign, *named])
         return [
             Change(int(slot), Holder.parse(before.decode()), Holder.parse(after.decode()))

@@ -1,43 +1,32 @@
-"""What every step of the daemon needs: settings, ledger, semaphore and vendor."""
+"""What every step needs: the ledger, Redis, and the accounts that this process serves."""
 
 from __future__ import annotations
 
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from psycopg import Connection
 from redis import Redis
 
 from manager import semaphore
 from manager.errors import ConfigurationError
-from manager.ledger.connect import Ledger, first
-from manager.ledger.sql import Statements
-from manager.semaphore import RedisGate, Slots
-from manager.settings import Settings
-from manager.vendor.client import VendorClient
-
-SQL = Statements("sweep")
-
-Step = Literal["sweep", "reconcile", "pack", "poll", "submit", "resolve", "merge"]
+from manager.ledger.connect import Ledger
+from manager.settings import AccountSettings, Settings
+from manager.steps.account import Account
 
 
 class Wake(NamedTuple):
-    """A wake-up call for a step; it says where to look, not what is true."""
+    """A wake-up call for a step; it says where to look, not what is true.
 
-    step: Step
+    account: its name; "" for a step of the machine. delay: seconds until it is to come.
+    """
+
+    step: str
+    account: str = ""
     job_id: UUID | None = None
-
-
-class Account(NamedTuple):
-    """The account's row, with the number of its slots."""
-
-    id: int
-    paused_reason: str | None
-    foreign_active: int
-    cap: int
+    delay: float = 0.0
 
 
 class Context:
@@ -46,6 +35,7 @@ class Context:
     def __init__(self, settings: Settings, role: str) -> None:
         self.settings = settings
         self.ledger = Ledger(settings, role)
+        self._accounts: dict[str, Account] = {}
 
     @cached_property
     def redis(self) -> Redis:
@@ -53,21 +43,11 @@ class Context:
         return semaphore.connect(self.settings)
 
     @cached_property
-    def slots(self) -> Slots:
-        """The account's semaphore."""
-        return Slots(self.redis, self.settings.account)
+    def ledger_id(self) -> str:
+        """The ledger's own name; what Redis holds is named after it."""
+        return self.ledger.id()
 
-    @cached_property
-    def gate(self) -> RedisGate:
-        """The account's rate limits at the vendor."""
-        return RedisGate(self.redis, self.settings.account, self.settings.vendor_calls_per_minute)
-
-    @cached_property
-    def vendor(self) -> VendorClient:
-        """The vendor's API."""
-        return VendorClient.from_settings(self.settings, self.gate)
-
-    @cached_property
+    @property
     def spool_dir(self) -> Path:
         """Where results files are downloaded to."""
         settings = self.settings
@@ -75,21 +55,32 @@ class Context:
             return settings.spool_dir
         if settings.data_dir:
             return settings.data_dir / "spool"
-        return Path(tempfile.gettempdir()) / f"enrichd-{settings.account}"
+        return Path(tempfile.gettempdir()) / f"enrichd-{settings.database_schema}"
 
-    def account(self, connection: Connection[Any]) -> Account:
-        """The configured account. Raises ConfigurationError when the ledger has none."""
-        row = first(connection, SQL.account, {"account": self.settings.account})
-        if row is None:
+    def account(self, name: str) -> Account:
+        """The account of that name. Raises ConfigurationError when it is not served here."""
+        served = self.settings.served_account(name)
+        if served is None:
+            names = ", ".join(it.name for it in self.settings.served)
             raise ConfigurationError(
-                f"The ledger has no account named {self.settings.account!r}. "
-                "Run `enrichd db upgrade`."
+                f"The account {name!r} is not served here; those that are: {names}. Give it a "
+                f"table [accounts.{name}] in the configuration file."
             )
-        # A cap that was lowered counts at once, though its slots are still held.
-        return Account(*row)._replace(cap=min(row.cap, self.settings.cap))
+        return self._account(served)
+
+    def accounts(self) -> list[Account]:
+        """All accounts that this process serves."""
+        return [self._account(served) for served in self.settings.served]
+
+    def _account(self, served: AccountSettings) -> Account:
+        if served.name not in self._accounts:
+            self._accounts[served.name] = Account(self, served)
+        return self._accounts[served.name]
 
     def close(self) -> None:
         """Close what was opened."""
-        for name in ("vendor", "redis"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        for account in self._accounts.values():
+            account.close()
+        self._accounts.clear()
+        if "redis" in self.__dict__:
+            self.__dict__.pop("redis").close()

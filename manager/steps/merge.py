@@ -1,235 +1,243 @@
 """Merge: download a job's results, check them, and settle its enrichments in one transaction.
 
 The merge can be cut off and repeated at any byte: until its one transaction commits nothing
-has happened, and after it the job is merged.
+has happened, and after it the job is merged. A job that the vendor has stopped in another way than
+by completing it is read like any other; what is not in its results is bought again.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 
-from manager.identifiers import NORMALISERS
-from manager.ledger.connect import cursor, execute, first, rows, transaction
+from manager import faultpoint
+from manager.ledger.connect import limit_waiting
+from manager.ledger.execute import execute, transaction
 from manager.ledger.sql import Statements
-from manager.settings import Settings
+from manager.steps import keep, settle
+from manager.steps.account import Account
 from manager.steps.backoff import backoff, waited
 from manager.steps.context import Context, Wake
-from manager.steps.settle import fail, limit_waiting, settle
-from manager.vendor import download, errors
-from manager.vendor.envelope import BadEnvelope, decode, storable
-from manager.vendor.types import VendorJob
+from manager.steps.ended import EndedJob, fetch, find
+from manager.steps.remerge import remerge
+from manager.steps.results_file import ResultsFile
+from manager.steps.staging import keep_strays, stage
+from manager.vendor import errors
 
 log = logging.getLogger(__name__)
 
 SQL = Statements("merge")
-SETTLE = Statements("settle")
+COMMIT = faultpoint.point("merge.commit")
+END = faultpoint.point("end.commit")
 # Tries at getting a results file whole before those of its parts that are whole are taken.
 FILE_TRIES = 5
 # Seconds for which results that are gone or broken are asked for all the same, ever more rarely: a
 # vendor in trouble says so, too, and they are paid for.
 PATIENCE = 3600.0
 MAX_STRAYS = 1_000
-MAX_STRAY_BYTES = 65_536
 
 
-@dataclass(slots=True)
-class ResultsFile:
-    """A downloaded results file on its way into the ledger."""
-
-    paths: list[Path]
-    expected: int | None
-    identifier_type: str
-    settings: Settings
-    lines: int = 0
-    unreadable: int = 0
-    broken: str | None = field(default=None)
-
-    def rows(self) -> Iterator[tuple[int, str | None, int | None, str | None, str | None]]:
-        """(line, key, internal_id, record, reason) of each envelope, for COPY."""
-        normalise = NORMALISERS[self.identifier_type]
-        for line in self.readable():
-            self.lines += 1
-            key = None
-            try:
-                envelope = decode(line)
-                key = normalise(envelope.original_identifier).key
-                record = storable(bytes(envelope.data))
-            except (BadEnvelope, ValueError) as error:
-                self.unreadable += key is None
-                yield self.lines, key, None, None, f"the envelope cannot be read: {error}"
-            else:
-                yield self.lines, key, envelope.internal_id, record, None
-
-    def readable(self) -> Iterator[bytes]:
-        """The lines, as far as they can be read."""
-        try:
-            yield from download.lines(self.paths, self.settings)
-        except errors.ResultsCorrupt as error:
-            self.broken = str(error)
-
-    def drop_broken_parts(self) -> None:
-        """Read only whole parts: where bits have flipped, records may be wrong yet readable."""
-        whole = []
-        for path in self.paths:
-            try:
-                deque(download.lines([path], self.settings), maxlen=0)
-            except errors.ResultsCorrupt as error:
-                self.broken = str(error)
-            else:
-                whole.append(path)
-        self.paths = whole
-
-    def doubt(self) -> str | None:
-        """Why an identifier that is not in the file may have been delivered all the same."""
-        if self.broken:
-            return f"the results file is corrupt: {self.broken}"
-        if self.expected is not None and self.lines != self.expected:
-            return f"the results file has {self.lines} lines, the vendor says {self.expected}"
-        return None
-
-
-def merge(context: Context, job_id: UUID) -> list[Wake]:
+def merge(context: Context, account: Account, job_id: UUID) -> list[Wake]:
     """Merge the job's results if they are waiting; try again later when they cannot be had."""
     with context.ledger.lock_job(job_id) as connection:
         if connection is None:
             return []
-        job = first(connection, SQL.completed_job, {"job_id": job_id})
+        job = find(connection, account, job_id)
         if job is None:
             return []
         directory = context.spool_dir / str(job_id)
         try:
-            _merge(context, connection, job, directory)
+            if job.given_up_at is not None:
+                _merge_late(context, account, connection, job, directory)
+            else:
+                merge_files(context, account, connection, job, directory)
+        except (errors.NotYourTurn, errors.RateLimited) as turn:
+            _again(context, connection, account, job, None, turn=turn)
+            return [Wake("merge", account.name, job_id, delay=turn.wait)]
         except errors.ResultsTooLarge as error:
-            _end(context, connection, job, SETTLE.failed, f"the results cannot be merged: {error}")
+            why = f"the results cannot be merged: {error}"
+            _end(context, connection, account, job, settle.SQL.failed, why)
+            keep.keep(context, job_id, directory)
         except (errors.UnknownJob, errors.LinksExpired) as error:
             why = f"the results are gone: {error}; enqueue again to buy them again"
             if not _has_been_patient(context, job):
-                return _again(context, connection, job, why, bad_file=True)
-            _end(context, connection, job, SETTLE.expired, why)
+                return _again(context, connection, account, job, why, bad_file=True)
+            _end(context, connection, account, job, settle.SQL.expired, why)
         except errors.ResultsCorrupt as error:
-            return _again(context, connection, job, str(error), bad_file=True)
+            return _again(context, connection, account, job, str(error), bad_file=True)
         except (
             errors.VendorError,
             errors.DownloadError,
             psycopg.OperationalError,
             OSError,
         ) as error:
-            return _again(context, connection, job, str(error))
+            return _again(context, connection, account, job, str(error))
         shutil.rmtree(directory, ignore_errors=True)
     return []
 
 
-def _merge(context: Context, connection: Connection[Any], job: Any, directory: Path) -> None:
-    paths, expected = [], job.result_count
-    if expected != 0:  # without results a link may point to a file never written
-        answer = context.vendor.status(job.batch_id)
-        paths = _fetch(context, job, answer, directory)
-        expected = answer.result_count or expected  # the poll's answer may have been wrong
-    file = ResultsFile(paths, expected, job.identifier_type, context.settings)
-    if _is_final(context, job, broken=True):
+def merge_files(
+    context: Context,
+    account: Account,
+    connection: Connection[Any],
+    job: EndedJob,
+    directory: Path,
+    paths: list[Path] | None = None,
+) -> None:
+    """Merge the results of a job that waits for it.
+
+    paths: where they are already; else they are downloaded into the directory.
+    """
+    reason: str | None = None
+    if paths is None:
+        file, reason = fetch(context, account, job, directory)
+    else:
+        file = ResultsFile(paths, job.result_count, job.identifier_type, context.settings)
+    final = _is_final(context, job, broken=True) or paths is not None
+    if final:
         file.drop_broken_parts()
+    if not file.paths and job.partial:
+        ended = f"the vendor ended the job as {job.vendor_status or 'it did'}"
+        why = f"{ended}: {reason or 'no reason given'}"
+        if not settle.fail_job(connection, context.settings, account.id, job.id, why, again=True):
+            _again(
+                context, connection, account, job, "a caller's transaction holds its enrichments"
+            )
+        return
     try:
-        _store(context, connection, job, replace(file), careful=False)
+        doubt = _store(context, account, connection, job, replace(file), careful=False)
     except psycopg.DataError:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
-        _store(context, connection, job, replace(file), careful=True)
+        doubt = _store(context, account, connection, job, replace(file), careful=True)
+    if doubt and paths is None:
+        keep.keep(context, job.id, directory)
 
 
-def _has_been_patient(context: Context, job: Any) -> bool:
+def _merge_late(
+    context: Context,
+    account: Account,
+    connection: Connection[Any],
+    job: EndedJob,
+    directory: Path,
+) -> None:
+    """Merge what the vendor has delivered of a job after it was given up."""
+    file, _ = fetch(context, account, job, directory)
+    if not file.paths and job.partial:
+        why = f"given up; then the vendor ended it as {job.vendor_status or 'it did'}, with nothing"
+        _again(context, connection, account, job, why, last=True)
+        return
+    final = _is_final(context, job, broken=True)
+    done = remerge(context, account, connection, job, file, final=final)
+    if not done.merged:
+        _again(context, connection, account, job, "given up; nothing came of it", last=True)
+
+
+def _has_been_patient(context: Context, job: EndedJob) -> bool:
     """Whether it was told so for long enough; other failures in between are not counted."""
     return waited(context.settings, job.bad_files) >= PATIENCE
 
 
-def _is_final(context: Context, job: Any, *, broken: bool) -> bool:
+def _is_final(context: Context, job: EndedJob, *, broken: bool) -> bool:
     """Whether to make do with the file; a broken one may still be replaced by a whole one."""
     return job.bad_files + 1 >= FILE_TRIES and (not broken or _has_been_patient(context, job))
 
 
-def _fetch(context: Context, job: Any, answer: VendorJob, directory: Path) -> list[Path]:
-    if job.bad_files:  # what was downloaded before may be what is wrong
-        shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, exist_ok=True)
-    return download.fetch(
-        answer, directory, context.settings, lambda: context.vendor.status(job.batch_id)
-    )
-
-
 def _store(
     context: Context,
+    account: Account,
     connection: Connection[Any],
-    job: Any,
+    job: EndedJob,
     file: ResultsFile,
     *,
     careful: bool,
-) -> None:
-    """The one transaction. Raises ResultsCorrupt when another try may bring a better file."""
-    with transaction(connection, "merge"):
-        limit_waiting(connection, context.settings)
-        execute(connection, SQL.create_staging, {})
-        with cursor(connection).copy(SQL.copy_staging) as copy:
-            for row in file.rows():
-                copy.write_row(row)
+) -> str | None:
+    """The one transaction; the doubt that the file leaves.
+
+    Raises ResultsCorrupt when another try may bring a better file.
+    """
+    with transaction(connection, COMMIT):
+        limit_waiting(connection, context.settings.merge_lock_timeout)
+        stage(connection, file, careful=careful)
         doubt = file.doubt()
         if doubt and not _is_final(context, job, broken=file.broken is not None):
             raise errors.ResultsCorrupt(doubt)
-        if careful:
-            execute(connection, SQL.drop_unstorable, {})
-        execute(connection, SQL.analyze_staging, {})
-        if file.unreadable and not doubt:
-            doubt = f"{file.unreadable} lines of the results file cannot be read"
-        parameters = {"job_id": job.id, "doubt": doubt, "limit": MAX_STRAYS}
-        execute(connection, SQL.lock_enrichments, parameters)
+        doubt = doubt or file.unread
+        parameters = {
+            "job_id": job.id,
+            "account_id": account.id,
+            "doubt": doubt,
+            "partial": job.partial,
+            "limit": MAX_STRAYS,
+            "lines": file.lines,
+        }
+        settle.lock(connection, job.id)
         execute(connection, SQL.insert_results, parameters)
-        strays = _keep_strays(connection, job, file, parameters)
-        settle(connection, job.id)
+        strays = keep_strays(connection, job.id, file, SQL.stray_lines, parameters)
         why = f"{file.lines} results" + (f", {strays} stray" if strays else "")
+        if job.partial:
+            ended = f"the vendor ended the job as {job.vendor_status or 'it did'}"
+            settle.retry(connection, context.settings, job.id, f"{ended}; this was not delivered")
+            why = f"{ended}: {why}"
+        else:
+            settle.settle(connection, job.id)
         execute(connection, SQL.merged, parameters | {"why": f"{why}; {doubt}" if doubt else why})
+    return doubt
 
 
-def _keep_strays(
-    connection: Connection[Any], job: Any, file: ResultsFile, parameters: dict[str, Any]
-) -> int:
-    """Keep the envelopes that settle nothing, cut to a bounded size."""
-    strays = {row.line: row.reason for row in rows(connection, SQL.stray_lines, parameters)}
-    if not strays:
-        return 0
-    with cursor(connection).copy(SQL.copy_strays) as copy:
-        for number, line in enumerate(file.readable(), start=1):
-            if number in strays:
-                copy.write_row((job.id, number, strays[number], line[:MAX_STRAY_BYTES]))
-    return len(strays)
-
-
-def _end(context: Context, connection: Connection[Any], job: Any, sql: Any, why: str) -> None:
+def _end(
+    context: Context,
+    connection: Connection[Any],
+    account: Account,
+    job: EndedJob,
+    sql: LiteralString,
+    why: str,
+) -> None:
     """The job's results will never be merged: its enrichments fail with the reason."""
+    if job.given_up_at is not None:  # they have failed already
+        _again(context, connection, account, job, why, last=True)
+        return
+    parameters = {"job_id": job.id, "account_id": account.id, "why": why}
     try:
-        with transaction(connection, "end"):
-            limit_waiting(connection, context.settings)
-            if rows(connection, sql, {"job_id": job.id, "why": why}):
-                fail(connection, job.id, why)
+        with transaction(connection, END):
+            limit_waiting(connection, context.settings.merge_lock_timeout)
+            if execute(connection, sql, parameters):
+                settle.fail(connection, job.id, why)
     except LockNotAvailable as error:
-        _again(context, connection, job, str(error))
+        _again(context, connection, account, job, str(error))
 
 
 def _again(
-    context: Context, connection: Connection[Any], job: Any, error: str, *, bad_file: bool = False
+    context: Context,
+    connection: Connection[Any],
+    account: Account,
+    job: EndedJob,
+    error: str | None,
+    *,
+    bad_file: bool = False,
+    turn: errors.NotYourTurn | errors.RateLimited | None = None,
+    last: bool = False,
 ) -> list[Wake]:
-    wait = backoff(context.settings, job.failures)
-    log.warning("job %s is merged later: %s", job.id, error)
-    execute(
-        connection,
-        SQL.again,
-        {"job_id": job.id, "error": error, "wait": wait, "bad_file": bad_file},
-    )
+    """Try again later; one that waits for its turn has not failed."""
+    wait = timedelta(seconds=turn.wait) if turn else backoff(context.settings, job.failures)
+    if error:
+        log.warning("job %s is merged later: %s", job.id, error)
+    parameters = {
+        "job_id": job.id,
+        "account_id": account.id,
+        "error": error,
+        "waits_for": str(turn) if turn else None,
+        "wait": timedelta(days=36_500) if last else wait,
+        "failed": turn is None,
+        "bad_file": bad_file,
+    }
+    execute(connection, SQL.again, parameters)
     return []

@@ -1,246 +1,261 @@
 """Resolve: find out whether the vendor has a job whose answer was lost.
 
-A job on the vendor's list that the ledger does not know, of the same kind and size, created
-since the submission, may be ours. Its content decides: the results file says whose it is. So
-nothing is adopted unproven; until the candidates have ended the job keeps its slot, which is
-right, since one of them is probably ours. When there is none after enough looks over enough
-time (the list may lag), the vendor does not have the job, and it may be sent again.
+`look` has written down which jobs at the vendor may be it. Content decides: the results file says
+whose a job is, so nothing is adopted unproven; until the likely ones have ended the job keeps its
+slot, which is right, since one of them is probably ours. When none is left after enough looks over
+enough time (the list may lag), the vendor does not have the job, and it may be sent again.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-from datetime import timedelta
-from enum import Enum, auto
-from itertools import islice
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
-from manager.identifiers import normalise
-from manager.ledger.connect import execute, first, one, rows
+from manager import faultpoint
+from manager.ledger.execute import execute, first, rows, transaction
 from manager.ledger.sql import Statements
-from manager.semaphore import Holder
+from manager.ledger.states import Whose
+from manager.settings import Settings
+from manager.steps.account import Account
+from manager.steps.attempt import Attempt
 from manager.steps.backoff import backoff
 from manager.steps.context import Context, Wake
-from manager.steps.reconcile import release
-from manager.steps.tidy import RESOLVE_PREFIX
-from manager.vendor import download, errors
-from manager.vendor.envelope import BadEnvelope, decode
-from manager.vendor.types import VendorJob
+from manager.steps.judge import Candidate, Verdict, judge
+from manager.steps.look import STALE, derive
+from manager.steps.schedule import hint, plan
+from manager.steps.slots import mend_if_possible
+from manager.vendor import errors
+from manager.vendor.calls import Worth
 
 log = logging.getLogger(__name__)
 
 SQL = Statements("resolve")
-SUBMIT = Statements("submit")
-# The vendor's clock may differ from ours; content decides, so a wide margin does no harm.
-CLOCK_MARGIN = timedelta(minutes=10)
-MAX_PAGES = 100
-# Envelopes looked at to tell whose job it is.
-SAMPLE = 50
+ADOPT = faultpoint.point("adopt.commit")
+# Seconds that a job may seem to have been created before its submission began.
+BEFORE = 5.0
 # Candidates that a job's reason names.
 MAX_NAMED = 5
 
 
-class Verdict(Enum):
-    """Whose a job at the vendor is."""
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A submission whose answer was lost. age: seconds since it began; looked_at_age: its age when
+    the list was last asked.
+    """
 
-    OURS = auto()
-    NOT_OURS = auto()
-    OPEN = auto()  # it has not ended, or its results cannot be read yet
-    EMPTY = auto()  # it may be ours, but it delivered nothing, and so cost nothing either
+    id: UUID
+    identifier_count: int
+    attempts: int
+    failures: int
+    slot: int
+    looks: int
+    webhook_at: datetime | None
+    submitting_at: datetime
+    lane_id: int
+    endpoint: str
+    identifier_type: str
+    fields: list[str]
+    age: float
+    looked_at_age: float
 
 
-def resolve(context: Context, job_id: UUID) -> list[Wake]:
-    """Adopt the vendor's job, send ours again, or look again later."""
+def resolve(context: Context, account: Account, job_id: UUID) -> list[Wake]:
+    """Adopt the vendor's job, send ours again, or come again later."""
     with context.ledger.lock_job(job_id) as connection:
         if connection is None:  # the submission is still under way
             return []
-        job = first(connection, SQL.unresolved_job, {"job_id": job_id})
+        job = find(context.settings, connection, account, job_id)
         if job is None:
             return []
+        attempt = attempt_of(context, account, connection, job)
         try:
-            candidates = find_candidates(context, connection, job)
-            verdicts = [judge(context, connection, job, candidate) for candidate in candidates]
+            return _resolve(attempt, job)
+        except (errors.NotYourTurn, errors.RateLimited) as turn:
+            return _again(attempt, turn.wait, "unresolved: may be one of several", str(turn))
         except errors.VendorError as error:
-            return _cannot_look(context, connection, job, error)
-        if Verdict.OURS in verdicts:
-            ours = candidates[verdicts.index(Verdict.OURS)]
-            why = f"resolved: it is {ours.batch_id}, its results name our identifiers"
-            adopt(connection, job, ours, why)
-            return [Wake("poll")]
-        if Verdict.OPEN in verdicts:
-            why = _may_be(candidates, verdicts)
-            if any(candidate.active for candidate in candidates):
-                return _look_again(connection, job, context.settings.poll_min * 2, why)
-            # ended, and not to be read: that may stay so
-            return _look_again(connection, job, backoff(context.settings, job.looks), why)
-        if _may_give_up(context, job, Verdict.EMPTY in verdicts):
-            looks = f"{job.looks + 1} looks in {job.age:.0f} s"
-            why = f"resolved: the vendor does not have it ({looks}); it is sent again"
-            send_again(context, connection, job, why)
-            return [Wake("submit", job.id)]
-        wait = context.settings.resolve_window / context.settings.resolve_looks
-        heard = " although its webhook came" if job.webhook_at else ""
-        why = f"unresolved: not on the vendor's list yet{heard}"
-        return _look_again(connection, job, wait, why)
+            wait = backoff(context.settings, 0).total_seconds()
+            return _again(attempt, wait, f"unresolved: {error}")
 
 
-def find_candidates(context: Context, connection: Connection[Any], job: Any) -> list[VendorJob]:
-    """The vendor's jobs that may be ours: same kind, same size, recent, unknown to the ledger.
-
-    Raises VendorError.
-    """
-    since = job.submitting_at - CLOCK_MARGIN
-    alike = [
-        candidate
-        for candidate in context.vendor.iter_jobs(created_since=since, max_pages=MAX_PAGES)
-        if candidate.is_company_enrich
-        and candidate.identifier_count in (None, job.identifier_count)
-    ]
-    batch_ids = [candidate.batch_id for candidate in alike]
-    known = {row.batch_id for row in rows(connection, SQL.known_batches, {"batch_ids": batch_ids})}
-    return [candidate for candidate in alike if candidate.batch_id not in known]
-
-
-def judge(context: Context, connection: Connection[Any], job: Any, candidate: VendorJob) -> Verdict:
-    """Whose job it is, by the first envelopes of its results. Raises VendorError."""
-    if candidate.active:
-        return Verdict.OPEN
-    if candidate.status != "completed" or candidate.result_count == 0:
-        return Verdict.EMPTY
-    try:
-        lines = _sample(context, job, candidate)
-    # another one may still be ours
-    except (errors.UnknownJob, errors.Unclear, errors.DownloadError, OSError) as error:
-        log.warning("job %s: the results of %s are not read: %s", job.id, candidate.batch_id, error)
-        return Verdict.OPEN
-    identifiers = set(map(_identifier, lines)) - {None}
-    if not identifiers:
-        return Verdict.OPEN
-    keys = {_key(job.identifier_type, identifier) for identifier in identifiers} - {None}
-    found: int = one(connection, SQL.keys, {"job_id": job.id, "keys": list(keys)}).count
-    # A stray line in our own file must not disown it, a company that a stranger asked for, too,
-    # must not adopt his.
-    return Verdict.OURS if found > len(identifiers) / 2 else Verdict.NOT_OURS
+def find(
+    settings: Settings,
+    connection: Connection[Any],
+    account: Account,
+    job_id: UUID,
+    *,
+    due: bool = True,
+) -> Unresolved | None:
+    """The submission, if it is unresolved; due: and to be resolved now."""
+    parameters = {
+        "job_id": job_id,
+        "account_id": account.id,
+        "limit": timedelta(seconds=settings.submission_limit),
+        "due": due,
+    }
+    return first(connection, SQL.unresolved, Unresolved, parameters)
 
 
-def _sample(context: Context, job: Any, candidate: VendorJob) -> list[bytes]:
-    """The first lines of its results file, as far as they can be read, from no more parts than
-    it takes.
-    """
-    directory = context.spool_dir / f"{RESOLVE_PREFIX}{job.id}"
-    shutil.rmtree(directory, ignore_errors=True)  # a killed process has left another one's
-    answer = context.vendor.status(candidate.batch_id)
-    lines: list[bytes] = []
-    try:
-        for parts in (1, 10, None):
-            paths = download.fetch(
-                answer,
-                directory,
-                context.settings,
-                lambda: context.vendor.status(candidate.batch_id),
-                parts=parts,
+def attempt_of(
+    context: Context, account: Account, connection: Connection[Any], job: Unresolved
+) -> Attempt:
+    """The attempt that is unresolved."""
+    return Attempt(context, account, connection, job, job.attempts, job.slot)
+
+
+def find_candidates(
+    settings: Settings, connection: Connection[Any], account: Account, job_id: UUID
+) -> list[Candidate]:
+    """The vendor's jobs that may be it, as far as `look` has seen them; the likeliest first."""
+    parameters = {
+        "job_id": job_id,
+        "account_id": account.id,
+        "before": BEFORE,
+        "long_before": STALE.total_seconds(),
+        "margin": settings.resolve_margin,
+    }
+    return rows(connection, SQL.candidates, Candidate, parameters)
+
+
+def _resolve(attempt: Attempt, job: Unresolved) -> list[Wake]:
+    context, account, connection = attempt.context, attempt.account, attempt.connection
+    settings = context.settings
+    candidates = find_candidates(settings, connection, account, job.id)
+    unjudged = [it for it in candidates if it.whose == Whose.OPEN]
+    wakes, left = _judge_all(attempt, job, [it for it in unjudged if it.likely])
+    delivered_nothing = any(it.whose == Whose.EMPTY for it in candidates)
+    if not wakes and not left and may_give_up(settings, job, delivered_nothing):
+        # the vendor's clock may have jumped; ours tells what has appeared since the call
+        appeared = [it for it in unjudged if it.appeared and not it.likely]
+        wakes, left = _judge_all(attempt, job, appeared)
+        if not wakes and not left:
+            why = (
+                f"resolved: the vendor does not have it ({job.looks} looks in {job.age:.0f} s); "
+                "it is sent again"
             )
-            lines.clear()
-            lines.extend(islice(download.lines(paths, context.settings), SAMPLE))
-            if len(lines) == SAMPLE or len(paths) == len(answer.links):
-                break
-    except (errors.ResultsCorrupt, errors.ResultsTooLarge):
-        pass  # those before are there
-    except errors.DownloadError:
-        if not lines:
-            raise
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return lines
+            send_again(attempt, why)
+            return [Wake("submit", account.name, job.id)]
+    if wakes:
+        return wakes
+    if left:
+        names = ", ".join(it.named for it in left[:MAX_NAMED])
+        more = ", …" if len(left) > MAX_NAMED else ""
+        why = f"unresolved: {len(left)} job(s) at the vendor may be this one: {names}{more}"
+        unread = [it.judge_in for it in left if it.ended and it.judge_in > 0]
+        # an end is seen by a look, which makes it due
+        return _again(attempt, min([settings.look_max, *unread]), why)
+    if wakes := _judge_outside(attempt, job, candidates):
+        return wakes
+    heard = " although its webhook came" if job.webhook_at else ""
+    wait = settings.resolve_window / settings.resolve_looks / 2
+    return _again(attempt, wait, f"unresolved: not on the vendor's list yet{heard}")
 
 
-def _identifier(line: bytes) -> str | None:
-    try:
-        return decode(line).original_identifier
-    except BadEnvelope:
-        return None
+def _judge_all(
+    attempt: Attempt, job: Unresolved, candidates: list[Candidate]
+) -> tuple[list[Wake], list[Candidate]]:
+    """The wake-ups of its adoption if one of them is it; else those that cannot be judged yet."""
+    left: list[Candidate] = []
+    for candidate in candidates:
+        if not candidate.ended or not candidate.judge_now:
+            left.append(candidate)
+            continue
+        verdict = judge(
+            attempt.context, attempt.account, attempt.connection, job.id, candidate, Worth.LINKS
+        )
+        if wakes := _adopt_found(attempt, job, candidate, verdict):
+            return wakes, []
+        if verdict.whose in (Whose.OPEN, Whose.OURS):  # another submission's finds it, too
+            left.append(candidate)
+    return [], left
 
 
-def _key(identifier_type: Any, identifier: str | None) -> str | None:
-    """Its key; None when it is of another identifier type."""
-    try:
-        return normalise(identifier_type, identifier).key
-    except ValueError:
-        return None
+def _judge_outside(attempt: Attempt, job: Unresolved, candidates: list[Candidate]) -> list[Wake]:
+    """Nothing likely is left: those created at another time are judged as calls are left over."""
+    for candidate in candidates:
+        if candidate.likely or not (candidate.ended and candidate.judge_now):
+            continue
+        if candidate.whose != Whose.OPEN:
+            continue
+        try:
+            verdict = judge(
+                attempt.context,
+                attempt.account,
+                attempt.connection,
+                job.id,
+                candidate,
+                Worth.SAMPLE,
+            )
+        except errors.NotYourTurn:
+            return []
+        if wakes := _adopt_found(attempt, job, candidate, verdict):
+            return wakes
+    return []
 
 
-def _may_be(candidates: list[VendorJob], verdicts: list[Verdict]) -> str:
-    """Which ones, for an operator; not all of very many."""
-    names = [
-        f"{it.batch_id} ({it.status})"
-        for it, verdict in zip(candidates, verdicts, strict=True)
-        if verdict is Verdict.OPEN
-    ]
-    more = ", …" if len(names) > MAX_NAMED else ""
-    named = ", ".join(names[:MAX_NAMED]) + more
-    return f"unresolved: {len(names)} job(s) at the vendor may be this one: {named}"
-
-
-def _may_give_up(context: Context, job: Any, may_have_been_empty: bool) -> bool:
-    """Whether the vendor has had time enough to show the job.
+def may_give_up(settings: Settings, job: Unresolved, delivered_nothing: bool) -> bool:
+    """Whether the vendor has had time enough to show the job, and was asked after it.
 
     A webhook tells that the vendor had it; then it is only sent again if it delivered nothing.
     """
-    settings = context.settings
+    heard_of = job.webhook_at is not None and not delivered_nothing
     patience = max(settings.resolve_window, settings.submission_limit)
-    heard_of = job.webhook_at is not None and not may_have_been_empty
-    return bool(job.age >= patience and job.looks + 1 >= settings.resolve_looks and not heard_of)
+    looked = job.looked_at_age >= patience and job.looks >= settings.resolve_looks
+    return looked and not heard_of
 
 
-def adopt(connection: Connection[Any], job: Any, ours: VendorJob, why: str) -> bool:
-    """The vendor has the job under that batch_id; False when its answer has come meanwhile."""
-    parameters = _attempt(job) | {
-        "batch_id": ours.batch_id,
-        "entities_requested": ours.entities_requested,
-        "why": why,
-        "poll_after": timedelta(0),
-    }
-    return execute(connection, SUBMIT.accepted, parameters) > 0
+def _adopt_found(
+    attempt: Attempt, job: Unresolved, candidate: Candidate, verdict: Verdict
+) -> list[Wake]:
+    """Adopt what was found, if it is this job's; else its own job finds it, too."""
+    if verdict.job_id != job.id:
+        return []
+    why = f"resolved: it is {candidate.batch_id}; {verdict.why}"
+    adopt(attempt, candidate.batch_id, None, why)
+    return [
+        Wake("merge", attempt.account.name, job.id),
+        Wake("sweep", attempt.account.name),
+    ]
 
 
-def send_again(context: Context, connection: Connection[Any], job: Any, why: str) -> bool:
-    """The vendor does not have the job: it waits for a slot again; False as for `adopt`."""
-    slot = job.slot
-    parameters = _attempt(job) | {
-        "why": why,
-        "error": why,
-        "failed": True,
-        "wait": timedelta(0),
-    }
-    if first(connection, SUBMIT.put_back, parameters) is None:
-        return False
-    release(context, Holder(job.id, job.attempts), slot)
+def adopt(attempt: Attempt, batch_id: str, entities_requested: int | None, why: str) -> bool:
+    """The vendor has the job under that batch_id; False when its answer has come meanwhile.
+
+    What was seen of it holds for our job at once.
+    """
+    connection, account = attempt.connection, attempt.account
+    parameters = {"account_id": account.id, "batch_id": batch_id, "job_id": attempt.job.id}
+    with transaction(connection, ADOPT):
+        rows(connection, SQL.lock_vendor_job, str, parameters)
+        if not attempt.accept(batch_id, entities_requested, why):
+            return False
+        execute(connection, SQL.adopt, parameters | {"why": why})
+        derive(connection, account)
+    mend_if_possible(connection, account, account.standing(connection))
+    hint(connection, account.id)
     return True
 
 
-def _look_again(
-    connection: Connection[Any], job: Any, wait: float | timedelta, why: str
-) -> list[Wake]:
-    wait = wait if isinstance(wait, timedelta) else timedelta(seconds=wait)
-    parameters = _attempt(job) | {"why": why, "wait": wait}
-    execute(connection, SQL.looked, parameters)
-    return []
+def send_again(attempt: Attempt, why: str) -> bool:
+    """The vendor does not have the job: it waits for a slot again; False as for `adopt`."""
+    return attempt.put_back(why, failed=True)
 
 
-def _cannot_look(
-    context: Context, connection: Connection[Any], job: Any, error: errors.VendorError
-) -> list[Wake]:
-    wait = max(
-        timedelta(seconds=getattr(error, "wait", 0.0)), backoff(context.settings, job.failures)
-    )
-    why = f"unresolved: cannot look: {error}"
-    execute(connection, SQL.not_looked, _attempt(job) | {"why": why, "wait": wait})
-    return []
-
-
-def _attempt(job: Any) -> dict[str, Any]:
-    return {"job_id": job.id, "attempts": job.attempts}
+def _again(attempt: Attempt, seconds: float, why: str, waits_for: str | None = None) -> list[Wake]:
+    parameters = {
+        "job_id": attempt.job.id,
+        "account_id": attempt.account.id,
+        "attempts": attempt.number,
+        "why": why,
+        "waits_for": waits_for,
+        "wait": timedelta(seconds=seconds),
+    }
+    execute(attempt.connection, SQL.again, parameters)
+    return [
+        Wake("resolve", attempt.account.name, attempt.job.id, delay=max(seconds, 0.1)),
+        plan(attempt.connection, attempt.context.settings, attempt.account),
+    ]

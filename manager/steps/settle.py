@@ -6,13 +6,16 @@ Everything here runs inside the transaction of the step that ends the job.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 
-from manager.ledger.connect import execute, rows, transaction
+from manager import faultpoint
+from manager.ledger.connect import limit_waiting
+from manager.ledger.execute import execute, rows, transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 from manager.steps.backoff import backoff
@@ -20,30 +23,30 @@ from manager.steps.backoff import backoff
 log = logging.getLogger(__name__)
 
 SQL = Statements("settle")
-MERGE = Statements("merge")
+FAIL = faultpoint.point("fail.commit")
+GIVE_UP = faultpoint.point("give_up.commit")
 
 
-def limit_waiting(connection: Connection[Any], settings: Settings) -> None:
-    """Let the transaction wait no longer than `merge_lock_timeout` for what a caller's holds.
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """A request that was counted for, and whether its last item was settled by that."""
 
-    It raises LockNotAvailable then, and is tried again later; callers may take their time.
-    """
-    timeout = f"{int(settings.merge_lock_timeout * 1000)}ms"
-    execute(connection, "SELECT set_config('lock_timeout', %(value)s, true)", {"value": timeout})
+    id: UUID
+    finished: bool
 
 
 def settle(connection: Connection[Any], job_id: UUID) -> None:
     """Give the job's enrichments the ends that its results say, and count them."""
     parameters = {"job_id": job_id}
     execute(connection, SQL.settle_job, parameters)
-    tallied = rows(connection, SQL.tally, parameters)
+    tallied = rows(connection, SQL.tally, Tallied, parameters)
     if finished := [request.id for request in tallied if request.finished]:
         execute(connection, SQL.notify_finished, {"ids": finished})
 
 
 def fail(connection: Connection[Any], job_id: UUID, reason: str) -> None:
     """Every enrichment of the job fails."""
-    _lock(connection, job_id)
+    lock(connection, job_id)
     execute(connection, SQL.fail_all, {"job_id": job_id, "reason": reason})
     settle(connection, job_id)
 
@@ -56,8 +59,8 @@ def fail_lane(connection: Connection[Any], job_id: UUID, reason: str) -> None:
 
 
 def retry(connection: Connection[Any], settings: Settings, job_id: UUID, reason: str) -> None:
-    """The job's enrichments wait for another job; those that failed too often fail for good."""
-    _lock(connection, job_id)
+    """Settle what has an end; the others wait for another job, or fail when they have too often."""
+    lock(connection, job_id)
     parameters = {
         "job_id": job_id,
         "reason": reason,
@@ -67,22 +70,33 @@ def retry(connection: Connection[Any], settings: Settings, job_id: UUID, reason:
     }
     execute(connection, SQL.fail_exhausted, parameters)
     settle(connection, job_id)
-    waiting = [row.id for row in rows(connection, SQL.retry, parameters)]
-    execute(connection, SQL.cancel_unwanted, {"ids": waiting})
+    cancel_unwanted(connection, rows(connection, SQL.retry, int, parameters))
+
+
+def cancel_unwanted(connection: Connection[Any], ids: list[int]) -> None:
+    """Those of these enrichments that no request wants any more are not bought again."""
+    execute(connection, SQL.cancel_unwanted, {"ids": ids})
 
 
 def fail_job(
-    connection: Connection[Any], settings: Settings, job_id: UUID, why: str, *, again: bool
+    connection: Connection[Any],
+    settings: Settings,
+    account_id: int,
+    job_id: UUID,
+    why: str,
+    *,
+    again: bool,
 ) -> bool:
     """End the job as failed, with its enrichments; False when another hand has ended it, or when
     a caller's transaction keeps it from being ended now.
 
     again: whether its enrichments may be tried in another job.
     """
+    parameters = {"job_id": job_id, "account_id": account_id, "why": why}
     try:
-        with transaction(connection, "fail"):
-            limit_waiting(connection, settings)
-            if not rows(connection, SQL.failed, {"job_id": job_id, "why": why}):
+        with transaction(connection, FAIL):
+            limit_waiting(connection, settings.merge_lock_timeout)
+            if not execute(connection, SQL.failed, parameters):
                 return False
             if again:
                 retry(connection, settings, job_id, why)
@@ -94,5 +108,25 @@ def fail_job(
     return True
 
 
-def _lock(connection: Connection[Any], job_id: UUID) -> None:
-    execute(connection, MERGE.lock_enrichments, {"job_id": job_id})
+def give_up(
+    connection: Connection[Any], settings: Settings, account_id: int, job_id: UUID, why: str
+) -> bool:
+    """End the job as given up: its enrichments fail, what the vendor delivers later is merged.
+
+    False as for `fail_job`, when a caller's transaction keeps it from being ended now.
+    """
+    parameters = {"job_id": job_id, "account_id": account_id, "why": why}
+    try:
+        with transaction(connection, GIVE_UP):
+            limit_waiting(connection, settings.merge_lock_timeout)
+            if execute(connection, SQL.give_up, parameters):
+                fail(connection, job_id, why)
+    except LockNotAvailable:
+        log.warning("job %s is given up later: a caller holds its enrichments", job_id)
+        return False
+    return True
+
+
+def lock(connection: Connection[Any], job_id: UUID) -> None:
+    """Keep enqueues and cancels from touching the job's enrichments."""
+    execute(connection, SQL.lock_enrichments, {"job_id": job_id})

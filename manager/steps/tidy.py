@@ -1,7 +1,9 @@
-"""Spool: the folders into which results are downloaded, `JOB_ID` and `resolve-JOB_ID`.
+"""Tidy: keep this machine's spool, the folders into which results are downloaded, within bounds.
 
-Whoever downloads removes its folder at the end. What a killed process has left goes on being of use
-to the next one on this machine, unless the job was merged on another one meanwhile.
+`JOB_ID` holds a job's results until they are merged, `resolve-…` a sample of a job that may be
+ours, `kept/JOB_ID` a file that left a doubt. Whoever downloads removes its folder at the end. What
+a killed process has left goes on being of use to the next one on this machine, unless the job was
+merged on another one meanwhile.
 """
 
 from __future__ import annotations
@@ -11,22 +13,26 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-from manager.ledger.connect import rows
+from manager.ledger.execute import rows
 from manager.ledger.sql import Statements
 from manager.steps.context import Context, Wake
+from manager.steps.keep import prune
 
-SQL = Statements("sweep")
+SQL = Statements("tidy")
 RESOLVE_PREFIX = "resolve-"
 
 
 def tidy(context: Context) -> list[Wake]:
-    """Remove this machine's folders of jobs that have ended; strange ones stay."""
+    """Remove this machine's folders of jobs that have ended, and kept files beyond their bounds;
+    strange ones stay.
+    """
     if folders := _folders(context.spool_dir):
         with context.ledger.connect() as connection:
-            ended = rows(connection, SQL.ended_among, {"job_ids": list(folders)})
-        for row in ended:
-            for folder in folders[row.id]:
+            ended = rows(connection, SQL.ended_among, UUID, {"job_ids": list(folders)})
+        for job_id in ended:
+            for folder in folders[job_id]:
                 shutil.rmtree(folder, ignore_errors=True)
+    prune(context)
     return []
 
 

@@ -6,14 +6,15 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any, NamedTuple
 
 import msgspec
 
 from manager.vendor import errors
+from manager.vendor.calls import Route
 from manager.vendor.redact import redact
+from manager.vendor.times import read_time
 
 # A vendor that asks for more has its units wrong; the next 429 will tell.
 MAX_WAIT = 3600.0
@@ -25,13 +26,13 @@ _UNCLEAR = frozenset({408, 499})
 _REFUSALS: dict[int, type[errors.Refused]] = {
     401: errors.Unauthorized,
     402: errors.NoCredits,
-    403: errors.Unauthorized,
+    403: errors.Forbidden,
     413: errors.TooLarge,
 }
 _ADVICE = {
-    401: " Check vendor_api_key, then resume the account.",
-    402: " Buy credits, then resume the account.",
-    403: " Check what vendor_api_key may do, then resume the account.",
+    401: " Check the vendor_api_key of account {account}, then resume it.",
+    402: " Buy credits for account {account}, then resume it.",
+    403: " Check whether the plan of account {account} has that route, then resume it.",
 }
 _SAYS_CAP = re.compile(
     r"concurren|active[\w ]{0,30}jobs?\b|jobs?\b[\w ]{0,30}\bactive"
@@ -90,42 +91,37 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     if (number := _number(value)) is not None:
         return _seconds(number)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return _bounded((date - datetime.now(UTC)).total_seconds())
+    date = read_time(value)
+    return None if date is None else _bounded((date - datetime.now(UTC)).total_seconds())
 
 
 def error_of(
-    answer: Answer, call: str, endpoint: str, secrets: tuple[str, ...]
+    answer: Answer, call: str, route: Route, account: str, secrets: tuple[str, ...]
 ) -> errors.VendorError:
     """The error that an answer other than a good 2xx stands for.
 
-    call: what was asked, for the message. endpoint: submit, status or list. secrets: never
-    shown, whatever the body says.
+    call, account: what was asked and for whom, for the message. secrets: never shown, whatever
+    the body says.
     """
     content = _decoded(answer.body)
     status, wait = answer.status, retry_after(answer.headers)
     text = redact(answer.broken or _text(content, answer.body), secrets)
     message = f"The vendor answered {status} to {call}" + (f": {text}" if text else ".")
-    message += _ADVICE.get(status, "")
+    message += _ADVICE.get(status, "").format(account=account)
     if not 400 <= status < 500 or status in _UNCLEAR:
         return errors.Unclear(message, status=status, retry_after=wait)
-    if status == 400:
+    if status in (400, 422):
         fields = _available_fields(content)
         return errors.BadRequest(message, status=status, retry_after=wait, available_fields=fields)
-    if status == 404 and endpoint == "status":
+    if status == 404 and route == "status":
         return errors.UnknownJob(message, status=status, retry_after=wait)
     if status == 429:
-        return _too_many(answer, endpoint, message, _text(content, answer.body), wait)
+        return _too_many(answer, route, message, _text(content, answer.body), wait)
     return _REFUSALS.get(status, errors.Refused)(message, status=status, retry_after=wait)
 
 
 def _too_many(
-    answer: Answer, endpoint: str, message: str, text: str, wait: float | None
+    answer: Answer, route: Route, message: str, text: str, wait: float | None
 ) -> errors.TooManyRequests:
     """The cap or the rate? How they differ is not documented; the clearest sign wins."""
     remaining, reset = budget(answer.headers)[1:]
@@ -136,7 +132,7 @@ def _too_many(
         retry_after=wait,
     )
     cap, rate = bool(_SAYS_CAP.search(text)), bool(_SAYS_RATE.search(text))
-    if endpoint != "submit":  # only a submission can meet the cap
+    if route != "submit":  # only a submission can meet the cap
         return limited
     if cap and not rate:
         return errors.CapReached(message, status=429, retry_after=wait)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, TypeVar, get_args
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from manager import faultpoint
+from manager.endpoints import Endpoint
 from manager.errors import ConfigurationError
+from manager.identifiers import submitted
 from manager.settings import Settings
+from manager.vendor.account import Account
 from manager.vendor.answer import Answer, budget, error_of, retry_after
+from manager.vendor.calls import Gate, Route, Worth
 from manager.vendor.errors import NotSent, RateLimited, Unclear, UnknownJob
+from manager.vendor.read import read_job, read_page
 from manager.vendor.redact import redact
+from manager.vendor.times import read_time
 from manager.vendor.transport import TimeLimit, exchange, new_client
-from manager.vendor.types import JobPage, VendorJob, read_job, read_page
+from manager.vendor.types import JobPage, VendorJob
 
-Endpoint = Literal["submit", "status", "list"]
 T = TypeVar("T")
 
 MAX_BODY = 16 * 2**20
 MAX_PAGE = 100
+POINTS = {route: faultpoint.point(f"vendor.{route}") for route in get_args(Route)}
 # Raised before the connection stands; whatever httpx raises later may have been sent.
 _NOT_SENT = (
     httpx.ConnectError,
@@ -34,83 +40,50 @@ _NOT_SENT = (
 )
 
 
-class RateGate(Protocol):
-    """Keeps the calls of all workers within the vendor's rate limits."""
-
-    def before(self, endpoint: str) -> None:
-        """Take one call from the endpoint's budget. Raises RateLimited when none is left."""
-
-    def after(
-        self,
-        endpoint: str,
-        limit: int | None,
-        remaining: int | None,
-        reset: float | None,
-        blocked: float | None,
-    ) -> None:
-        """Learn from an answer: calls allowed and remaining, seconds until the window moves.
-
-        blocked: seconds for which the vendor wants no call at all, None when it did not say so.
-        """
-
-
-class NoGate:
-    """Lets every call through."""
-
-    def before(self, endpoint: str) -> None:
-        """Do nothing."""
-
-    def after(
-        self,
-        endpoint: str,
-        limit: int | None,
-        remaining: int | None,
-        reset: float | None,
-        blocked: float | None,
-    ) -> None:
-        """Do nothing."""
-
-
 class VendorClient:
     """The vendor's API with one account's key; safe to share between threads.
 
     Every method raises an error of `manager.vendor.errors`, and ends within the `call_limit`
-    seconds. RateLimited with status None is the gate's: nothing was sent.
+    seconds. Before a call the gate is asked; it raises NotYourTurn, and nothing is sent. `who`
+    is the name under which it keeps a reservation, from one attempt of a caller to the next.
     """
 
-    def __init__(self, http: httpx.Client, settings: Settings, gate: RateGate) -> None:
-        self._http = http
+    def __init__(self, settings: Settings, account: Account, gate: Gate) -> None:
+        """For an account. Raises ConfigurationError without a usable key."""
         self._settings = settings
+        self._account = account
         self._gate = gate
-        self._headers = _headers(settings)
-
-    @classmethod
-    def from_settings(cls, settings: Settings, gate: RateGate | None = None) -> VendorClient:
-        """A client for the configured account. Raises ConfigurationError without a usable key."""
-        return cls(new_client(settings), settings, gate or NoGate())
+        self._headers = _headers(settings, account)
+        self._http = new_client(settings, account.vendor_url)
 
     def submit(
         self,
+        endpoint: Endpoint,
         identifier_type: str,
         identifiers: Sequence[str],
         fields: Sequence[str] = (),
         webhook_url: str | None = None,
         *,
+        who: str = "submit",
         admitted: bool = False,
     ) -> VendorJob:
-        """Submit one job of 1 to 10,000 identifiers [seed]; this may cost money.
+        """Submit one job of 1 to `endpoint.job_size` identifiers; this may cost money.
 
         Lists are sent, never comma-separated strings, so a comma in a name splits nothing.
         admitted: the caller has asked the gate already.
         Raises Unclear when the job may have been accepted all the same.
         """
         body = self._body(identifier_type, identifiers, fields, webhook_url)
-        call = f"the submission of {len(identifiers)} {identifier_type}"
-        request = self._request("POST", "/batch/company/enrich", content=msgspec.json.encode(body))
-        content = self._call("submit", call, request, _parts(webhook_url), admitted)
-        return _read(read_job, content, call)
+        call = f"the submission of {len(identifiers)} {identifier_type} to {endpoint.name}"
+        request = self._request("POST", endpoint.path, content=msgspec.json.encode(body))
+        if not admitted:
+            self._gate.take("submit", who, Worth.SUBMIT)
+        answer = self._call("submit", call, request, _parts(webhook_url))
+        return _read(read_job, answer, call)
 
-    def status(self, batch_id: str) -> VendorJob:
+    def status(
+        self, batch_id: str, *, who: str | None = None, worth: Worth = Worth.LINKS
+    ) -> VendorJob:
         """How the job is; when it is completed, with links to its results.
 
         Raises UnknownJob when the account has no such job.
@@ -119,36 +92,53 @@ class VendorClient:
         if batch_id in ("", ".", ".."):  # would be another route
             raise UnknownJob(f"{call} was not asked: that is no batch_id.")
         request = self._request("GET", f"/batch/{quote(batch_id, safe='')}")
+        self._gate.take("status", who or f"status:{batch_id}", worth)
         return _read(read_job, self._call("status", call, request), call)
 
     def list_jobs(
-        self, limit: int = MAX_PAGE, status: str | None = None, cursor: str | None = None
+        self,
+        limit: int = MAX_PAGE,
+        status: str | None = None,
+        cursor: str | None = None,
+        *,
+        who: str = "list",
+        worth: Worth = Worth.LOOK,
     ) -> JobPage:
         """One page of the account's jobs, newest first, without links [docs].
 
         limit: 1 to 100. status: pending, processing, completed or failed. cursor: the
         `next_cursor` of the page before.
         """
-        query = {"limit": min(max(limit, 1), MAX_PAGE), "status": status, "cursor": cursor}
+        limit = min(max(limit, 1), MAX_PAGE)
+        query = {"limit": limit, "status": status, "cursor": cursor}
         given = {name: value for name, value in query.items() if value is not None}
         call = "the question for the list of jobs"
         request = self._request("GET", "/batch", params=given)
-        return _read(read_page, self._call("list", call, request), call)
+        self._gate.take("list", who, worth)
+        answer = self._call("list", call, request)
+        date = read_time(answer.headers.get("date"))
+        return _read(lambda content: read_page(content, limit, date), answer, call)
 
     def iter_jobs(
-        self, created_since: datetime | None = None, max_pages: int = 10
+        self,
+        created_since: datetime | None = None,
+        max_pages: int = 10,
+        *,
+        worth: Worth = Worth.LOOK,
     ) -> Iterator[VendorJob]:
-        """The account's jobs, newest first, page by page as they are asked for.
+        """The account's jobs, newest first, each once, page by page as they are asked for.
 
         Ends at the first page with a job created before `created_since` (aware), or after
         `max_pages` pages. A job whose time the vendor does not say is not left out.
         """
-        cursor = None
+        cursor, seen = None, set[str]()
         for _ in range(max_pages):
-            page = self.list_jobs(cursor=cursor)
-            recent = [job for job in page.jobs if _since(job, created_since)]
+            page = self.list_jobs(cursor=cursor, worth=worth)
+            new = [job for job in page.jobs if job.batch_id not in seen]
+            seen.update(job.batch_id for job in new)
+            recent = [job for job in new if _since(job, created_since)]
             yield from recent
-            if len(recent) < len(page.jobs) or not page.has_more or page.next_cursor == cursor:
+            if not new or len(recent) < len(new) or not page.has_more:
                 return
             cursor = page.next_cursor
 
@@ -169,9 +159,8 @@ class VendorClient:
         fields: Sequence[str],
         webhook_url: str | None,
     ) -> dict[str, Any]:
-        numeric = identifier_type == "crustdata_company_ids"
         body: dict[str, Any] = {
-            identifier_type: [int(value) for value in identifiers] if numeric else list(identifiers)
+            identifier_type: [submitted(identifier_type, value) for value in identifiers]
         }
         if fields:
             body["fields"] = list(fields)
@@ -184,28 +173,21 @@ class VendorClient:
     def _request(self, method: str, path: str, **content: Any) -> httpx.Request:
         headers = self._headers | ({"content-type": "application/json"} if method == "POST" else {})
         return self._http.build_request(
-            method, self._settings.vendor_url + path, headers=headers, **content
+            method, self._account.vendor_url + path, headers=headers, **content
         )
 
     def _call(
-        self,
-        endpoint: Endpoint,
-        call: str,
-        request: httpx.Request,
-        secrets: tuple[str, ...] = (),
-        admitted: bool = False,
-    ) -> bytes:
-        """Make the call and give the body of its good answer."""
-        secrets += (self._settings.api_key,)
-        if not admitted:
-            self._gate.before(endpoint)
-        with faultpoint.around(f"vendor.{endpoint}"):
+        self, route: Route, call: str, request: httpx.Request, secrets: tuple[str, ...] = ()
+    ) -> Answer:
+        """Make the call and give its good answer."""
+        secrets += (self._account.api_key,)
+        with faultpoint.around(POINTS[route]):
             answer = self._send(call, request, secrets)
-        error = None if answer.ok else error_of(answer, call, endpoint, secrets)
-        self._gate.after(endpoint, *budget(answer.headers), _blocked(answer, error))
+        error = None if answer.ok else error_of(answer, call, route, self._account.name, secrets)
+        self._gate.answered(route, *budget(answer.headers), _blocked(answer, error))
         if error is not None:
             raise error
-        return answer.body
+        return answer
 
     def _send(self, call: str, request: httpx.Request, secrets: tuple[str, ...]) -> Answer:
         try:
@@ -245,9 +227,9 @@ def _bounded_body(response: httpx.Response, limit: TimeLimit) -> tuple[bytes, st
     return bytes(body[:MAX_BODY]), broken
 
 
-def _read(reader: Callable[[object], T], body: bytes, call: str) -> T:
+def _read(reader: Callable[[object], T], answer: Answer, call: str) -> T:
     try:
-        return reader(msgspec.json.decode(body))
+        return reader(msgspec.json.decode(answer.body))
     except (ValueError, RecursionError) as error:
         message = f"The vendor's answer to {call} cannot be read: {error}"
         raise Unclear(redact(message)) from None
@@ -268,12 +250,12 @@ def _parts(webhook_url: str | None) -> tuple[str, ...]:
     return (webhook_url, webhook_url.rpartition("/")[2]) if webhook_url else ()
 
 
-def _headers(settings: Settings) -> dict[str, str]:
-    key = settings.api_key
+def _headers(settings: Settings, account: Account) -> dict[str, str]:
+    key = account.api_key.strip()
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ConfigurationError(
-            "vendor_api_key has a character that no API key can have, for example a line break. "
-            "Set it anew (ENRICHD_VENDOR_API_KEY)."
+            f"The vendor_api_key of account {account.name} has a character that no API key can "
+            "have, for example a line break. Set it anew."
         )
     return {
         "authorization": f"Bearer {key}",

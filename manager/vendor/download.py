@@ -17,6 +17,7 @@ import httpx
 
 from manager import faultpoint
 from manager.settings import Settings
+from manager.vendor.account import Account
 from manager.vendor.errors import (
     DownloadError,
     DownloadFailed,
@@ -44,6 +45,7 @@ __all__ = [
     "lines",
 ]
 
+DOWNLOAD = faultpoint.point("vendor.download")
 # For all parts of one file together.
 TIME_LIMIT = 3600.0
 MAX_PARTS = 10_000
@@ -53,12 +55,15 @@ FAILURES = 4
 FIRST_PAUSE = 0.25
 _GONE = frozenset({400, 401, 403, 404, 410})
 _PASSING = frozenset({408, 425, 429})
+# Those that change nothing, or that the content itself shows; others are not asked for.
+_ENCODINGS = frozenset({"", "identity", "aws-chunked", "gzip", "x-gzip"})
 
 
 def fetch(
     job: VendorJob,
     directory: Path,
     settings: Settings,
+    account: Account,
     refresh: Callable[[], VendorJob],
     *,
     parts: int | None = None,
@@ -75,7 +80,7 @@ def fetch(
     if job.result_count == 0:  # a link may then point to a file that was never written [docs]
         return []
     directory.mkdir(parents=True, exist_ok=True)
-    with _Spool(job.batch_id, directory, settings) as spool:
+    with _Spool(job.batch_id, directory, settings, account.vendor_url) as spool:
         if job.links:
             try:
                 return spool.load(job.links[:parts])
@@ -94,11 +99,12 @@ class _Broken(Exception):
 class _Spool:
     """One call of `fetch`: what its parts share."""
 
-    def __init__(self, batch_id: str, directory: Path, settings: Settings) -> None:
+    def __init__(self, batch_id: str, directory: Path, settings: Settings, vendor_url: str) -> None:
         self._batch_id = batch_id
         self._directory = directory
         self._settings = settings
-        self._http = new_client(settings)
+        self._vendor_url = vendor_url
+        self._http = new_client(settings, vendor_url)
         self._ends = monotonic() + TIME_LIMIT
         self._stop = threading.Event()
         self._sizes: dict[Path, int] = {}
@@ -150,19 +156,24 @@ class _Spool:
                 raise DownloadFailed(f"{self._name(part)} was stopped.")
 
     def _attempt(self, part: Part, link: str) -> None:
-        """Ask once, following redirects by hand; each of them is checked."""
-        url = checked(link, self._settings)
+        """Ask once, following redirects by hand; each of them is checked.
+
+        gzip is asked for, and whatever comes is kept as it comes, since the file shows by its
+        content how often it is packed: by the vendor, by a proxy on top, or not any more.
+        """
+        url = checked(link, self._settings, self._vendor_url)
         headers = {"accept-encoding": "gzip"} | part.conditions()
         with TimeLimit(max(self._ends - monotonic(), 0.0)) as limit:
             for _ in range(MAX_REDIRECTS + 1):
                 request = self._http.build_request("GET", url, headers=headers)
                 with (
-                    faultpoint.around("vendor.download"),
+                    faultpoint.around(DOWNLOAD),
                     exchange(self._http, request, limit) as response,
                 ):
                     if not response.has_redirect_location:
                         return self._answered(part, response, limit)
-                    url = checked(response.headers["location"], self._settings, base=url)
+                    location = response.headers["location"]
+                    url = checked(location, self._settings, self._vendor_url, base=url)
         raise DownloadRefused(f"{self._name(part)} is behind more than {MAX_REDIRECTS} redirects.")
 
     def _answered(self, part: Part, response: httpx.Response, limit: TimeLimit) -> None:
@@ -170,10 +181,10 @@ class _Spool:
         if status == 304 and part.path.exists():
             self._count(part, part.size)
         elif status == 200:
-            part.begin(etag)
+            part.begin(etag, self._encoding(part, response))
             self._take(part, response, limit)
         elif status == 206:
-            _check_range(part, response.headers.get("content-range", ""), etag)
+            _check_range(part, response, self._encoding(part, response))
             self._take(part, response, limit)
         elif status in _GONE:
             raise LinksExpired(f"{self._name(part)} is gone: the link's host answered {status}.")
@@ -184,6 +195,15 @@ class _Spool:
             raise _Broken(f"the link's host answered {status}")
         else:
             raise DownloadFailed(f"{self._name(part)}: the link's host answered {status}.")
+
+    def _encoding(self, part: Part, response: httpx.Response) -> str:
+        encoding: str = response.headers.get("content-encoding", "").lower().replace(" ", "")
+        if not _ENCODINGS.issuperset(encoding.split(",")):
+            raise DownloadFailed(
+                f"{self._name(part)}: the link's host sends it packed with "
+                f"{redact(encoding, limit=40)}, though gzip was asked for."
+            )
+        return encoding
 
     def _take(self, part: Part, response: httpx.Response, limit: TimeLimit) -> None:
         size = part.size
@@ -214,10 +234,11 @@ class _Spool:
         return f"{part.path.name} of the results of job {self._batch_id}"
 
 
-def _check_range(part: Part, content_range: str, etag: str | None) -> None:
+def _check_range(part: Part, response: httpx.Response, encoding: str) -> None:
     """A server that goes on elsewhere, or in another file, is asked for the whole."""
-    unit, _, span = content_range.partition(" ")
+    unit, _, span = response.headers.get("content-range", "").partition(" ")
     start = span.partition("-")[0]
-    if (unit, start) != ("bytes", str(part.size)) or etag not in (None, part.etag):
+    told = (response.headers.get("etag", part.etag), encoding)
+    if (unit, start) != ("bytes", str(part.size)) or told != (part.etag, part.encoding):
         part.begin(None)
         raise _Broken("the server went on at another place than it stopped")

@@ -1,16 +1,18 @@
 """What can go wrong at the vendor, named by what the caller has to do about it.
 
     VendorError
+    ├── NotYourTurn            the gate's: not sent, come again in `wait` seconds; no failure
     ├── NotSent                the connection was never made: certainly not accepted
     ├── Refused                a definite no: certainly not accepted
     │   ├── BadRequest         400: the content is at fault; `available_fields` if fields are
-    │   ├── Unauthorized       401, 403: an operator must act
+    │   ├── Unauthorized       401: the key is wrong; an operator must act
+    │   ├── Forbidden          403: the account may not call that route; the key may be good
     │   ├── NoCredits          402: an operator must act
     │   ├── UnknownJob         404 for a batch_id
     │   ├── TooLarge           413: fewer identifiers
     │   └── TooManyRequests    429, kind unknown: ask the list of jobs
     │       ├── CapReached     429: wait for a slot
-    │       └── RateLimited    429, or the gate's own no: wait `wait` seconds
+    │       └── RateLimited    429: wait `wait` seconds
     └── Unclear                a submission may have been accepted; anything else is just retried
 
     DownloadError
@@ -18,12 +20,14 @@
     ├── LinksExpired           fresh links did not help either
     ├── DownloadRefused        the link leads where we do not go
     ├── ResultsTooLarge        over a limit, which the message names
-    └── ResultsCorrupt         not whole, or not gzip
+    └── ResultsCorrupt         not whole, or no JSON lines, packed or plain
 
 Messages are short and hold no API key, no webhook token and no pre-signed URL.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
 
 from manager.errors import EnrichdError
 
@@ -41,6 +45,22 @@ class VendorError(EnrichdError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+
+
+class NotYourTurn(VendorError):
+    """The gate has no call left for now: nothing was sent, and nothing has failed.
+
+    wait: seconds after which to come again; the call is kept for the caller until then.
+    """
+
+    def __init__(self, route: str, wait: float) -> None:
+        turn = datetime.now(UTC) + timedelta(seconds=wait)
+        super().__init__(f"waits for its turn until {turn:%H:%M:%S} UTC (calls to {route})")
+        self.route = route
+        self.wait = wait
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.route, self.wait), {"args": self.args}
 
 
 class NotSent(VendorError):
@@ -70,7 +90,14 @@ class BadRequest(Refused):
 
 
 class Unauthorized(Refused):
-    """401 or 403: the API key is wrong or lacks a right; an operator must act."""
+    """401: the API key is wrong; an operator must act."""
+
+
+class Forbidden(Refused):
+    """403: the account may not make that call, since a plan may lack a route [docs].
+
+    It says nothing of the key or of the other routes; an operator must act.
+    """
 
 
 class NoCredits(Refused):
@@ -94,10 +121,7 @@ class CapReached(TooManyRequests):
 
 
 class RateLimited(TooManyRequests):
-    """Too many calls in too little time; `wait` is how many seconds to wait.
-
-    Also raised by a gate before anything is sent; then `status` is None.
-    """
+    """429 for too many calls in too little time; `wait` is how many seconds to wait."""
 
     DEFAULT_WAIT = 30.0
 
@@ -142,4 +166,4 @@ class ResultsTooLarge(DownloadError):
 
 
 class ResultsCorrupt(DownloadError):
-    """The results are not whole, or not gzip; the message names the file and the offset."""
+    """The results are not whole, or no JSON lines; the message names the file and why."""

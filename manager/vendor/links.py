@@ -15,16 +15,18 @@ from manager.vendor.transport import is_loopback
 _HOST = re.compile(r"[a-z0-9._:-]+")
 
 
-def allowed(url: str, settings: Settings) -> None:
+def allowed(url: str, settings: Settings, vendor_url: str) -> None:
     """Raise DownloadRefused unless results may be fetched from there.
 
     Allowed are https to a host of `vendor_download_hosts`, and the vendor's own host over https
     or its own scheme; any name and port of this machine when the vendor is on it, too.
     """
-    checked(url, settings)
+    checked(url, settings, vendor_url)
 
 
-def checked(url: str, settings: Settings, base: httpx.URL | None = None) -> httpx.URL:
+def checked(
+    url: str, settings: Settings, vendor_url: str, base: httpx.URL | None = None
+) -> httpx.URL:
     """The URL as it will be sent, so that what is checked and what is called are one.
 
     base: what a redirect's location is relative to. Raises DownloadRefused.
@@ -36,7 +38,7 @@ def checked(url: str, settings: Settings, base: httpx.URL | None = None) -> http
     host = _host(link)
     if link.userinfo:
         raise DownloadRefused(f"A link to results on {host} has a user name or password in it.")
-    if not _is_allowed(link, host, settings):
+    if not _is_allowed(link, host, settings, httpx.URL(vendor_url)):
         raise DownloadRefused(
             f"Results are not fetched from {link.scheme}://{host}. "
             "If that is where the vendor keeps them, add it to vendor_download_hosts."
@@ -44,8 +46,7 @@ def checked(url: str, settings: Settings, base: httpx.URL | None = None) -> http
     return link
 
 
-def _is_allowed(link: httpx.URL, host: str, settings: Settings) -> bool:
-    vendor = httpx.URL(settings.vendor_url)
+def _is_allowed(link: httpx.URL, host: str, settings: Settings, vendor: httpx.URL) -> bool:
     if not _HOST.fullmatch(host) or link.scheme not in ("http", "https"):
         return False
     if host == _host(vendor) and link.scheme in ("https", vendor.scheme):

@@ -8,7 +8,11 @@ from typing import BinaryIO
 
 
 class Part:
-    """`path` when it is whole, `path.partial` until then, `path.etag` to know it again."""
+    """`path` when it is whole, `path.partial` until then, `path.etag` to know it again.
+
+    The ETag is kept with the encoding that the content came in, since it may not tell them
+    apart: bytes of one do not go on in the other.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,10 +30,19 @@ class Part:
     @property
     def etag(self) -> str | None:
         """What the server called the content that is there; None when it did not say."""
+        return self._told[0] or None
+
+    @property
+    def encoding(self) -> str:
+        """The content-encoding of what is there, as the server said it."""
+        return self._told[2]
+
+    @property
+    def _told(self) -> tuple[str, str, str]:
         try:
-            return self._tag.read_text(encoding="ascii") or None
+            return self._tag.read_text(encoding="ascii").partition("\n")
         except (FileNotFoundError, UnicodeDecodeError):
-            return None
+            return "", "", ""
 
     def conditions(self) -> dict[str, str]:
         """Headers that ask only for what is missing, if the content is still the same."""
@@ -40,14 +53,15 @@ class Part:
             return {"if-range": etag, "range": f"bytes={size}-"}
         return {}
 
-    def begin(self, etag: str | None) -> None:
+    def begin(self, etag: str | None, encoding: str = "") -> None:
         """Forget what is there and begin anew.
 
         In an order that leaves no content beside an ETag of another, wherever it is cut off.
         """
         self.path.unlink(missing_ok=True)
         self._partial.write_bytes(b"")
-        self._tag.write_text(etag if etag and etag.isascii() else "", encoding="ascii")
+        told = f"{etag or ''}\n{encoding}"
+        self._tag.write_text(told if told.isascii() else "", encoding="ascii")
 
     def append(self) -> BinaryIO:
         """The unfinished file, to be written at its end."""

@@ -21,8 +21,8 @@ _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy",
 _exchanging: ContextVar[bool] = ContextVar("exchanging", default=False)
 
 
-def new_client(settings: Settings) -> httpx.Client:
-    """A client that follows no redirect and keeps no connection.
+def new_client(settings: Settings, vendor_url: str) -> httpx.Client:
+    """A client for a vendor and what it links to, that follows no redirect and keeps no connection.
 
     No connection is kept since a stale one makes it unclear whether a submission arrived, and
     since the client may be made before a worker forks. The vendor's rate limits leave nothing
@@ -36,7 +36,7 @@ def new_client(settings: Settings) -> httpx.Client:
         headers={"user-agent": f"enrichment-manager/{_version()}"},
         follow_redirects=False,
         # A proxy of the environment cannot reach this machine's own loopback.
-        trust_env=not is_loopback(httpx.URL(settings.vendor_url).host),
+        trust_env=not is_loopback(httpx.URL(vendor_url).host),
     )
 
 

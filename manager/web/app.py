@@ -1,12 +1,13 @@
 """The web application.
 
 The receiver trusts nothing that a webhook says. The token in its path, which only the vendor
-was told, is compared as a hash; a right one makes the job due for a poll, no more.
+was told, is compared as a hash; a right one makes the daemon look at the vendor, no more.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.applications import Starlette
@@ -15,17 +16,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from manager.ledger.connect import first, rows
+from manager.ledger.execute import execute, first
 from manager.ledger.sql import Statements
-from manager.operator.status import TROUBLE, named, status
+from manager.operator.status import TROUBLE, Status, named, status
+from manager.steps.attempt import hash_token
 from manager.steps.context import Context
-from manager.steps.submit import hash_token
-from manager.web.page import Ledger, render
+from manager.web.page import render
+from manager.web.rows import AccountRows, account_rows
 
 log = logging.getLogger(__name__)
 
-POLL = Statements("poll")
-OPERATOR = Statements("operator")
+SQL = Statements("webhook")
 MAX_BODY = 65_536
 HEADERS = {
     "Cache-Control": "no-store",
@@ -34,6 +35,14 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A webhook's account; news: whether the job's end was not known."""
+
+    account: str
+    news: bool
 
 
 def make_app(context: Context) -> Starlette:
@@ -68,13 +77,16 @@ def make_app(context: Context) -> Starlette:
 
 
 def _hint(context: Context, job_id: UUID, token: str) -> int:
-    """Poll the job at once if the token is its own; the HTTP status of the answer."""
+    """Look at the vendor at once if the token is the job's own; the HTTP status of the answer."""
     parameters = {"job_id": job_id, "token_hash": hash_token(token)}
     try:
         with context.ledger.connect() as connection:
-            if first(connection, POLL.poll_now, parameters) is None:
+            heard = first(connection, SQL.heard, Heard, parameters)
+            if heard is None:
                 return 404
-            connection.execute(POLL.wake)
+            if heard.news:
+                execute(connection, SQL.look_now, {"account": heard.account})
+                execute(connection, SQL.wake, {"account": heard.account})
     except TROUBLE as error:
         log.warning("webhook for job %s not taken: %s", job_id, named(error))
         return 503
@@ -82,17 +94,14 @@ def _hint(context: Context, job_id: UUID, token: str) -> int:
 
 
 def _page(context: Context) -> str:
-    return render(status(context), _ledger(context))
+    found = status(context)
+    return render(found, _listed(context, found))
 
 
-def _ledger(context: Context) -> Ledger | None:
+def _listed(context: Context, found: Status) -> dict[str, AccountRows] | None:
     try:
         with context.ledger.connect() as connection:
-            parameters = {"account_id": context.account(connection).id}
-            return Ledger(
-                slots=rows(connection, OPERATOR.slots, parameters),
-                jobs=rows(connection, OPERATOR.last_jobs, parameters),
-                requests=rows(connection, OPERATOR.last_requests, parameters),
-            )
+            names = [account.account for account in found.accounts]
+            return {name: account_rows(connection, name) for name in names}
     except TROUBLE:
         return None  # the status says why

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from manager.ledger.states import ACTIVE
-from manager.operator.status import Status, age
+from manager.operator.slots import Slot
+from manager.operator.status import AccountStatus, Status, age, waits
+from manager.web.rows import AccountRows, JobRow, RequestRow
 
 STYLE = files("manager.web").joinpath("page.css").read_text()
 RENEW = 3  # seconds
 
 
-class Ledger(NamedTuple):
-    """The rows that the page shows; see operator.sql."""
+def render(found: Status, listed: Mapping[str, AccountRows] | None) -> str:
+    """The page as HTML; without the ledger, which cannot be read then, only the problems.
 
-    slots: Sequence[Any]
-    jobs: Sequence[Any]
-    requests: Sequence[Any]
-
-
-def render(found: Status, ledger: Ledger | None) -> str:
-    """The page as HTML; without the ledger, which cannot be read then, only the problems."""
+    listed: of each account its slots, requests and jobs.
+    """
     state = "ok" if found.ok else "bad"
+    several = len(found.accounts) > 1
+    title = f"{len(found.accounts)} accounts" if several else _only(found)
     body = "<p>Nothing more can be shown until the ledger can be read.</p>"
-    if ledger is not None:
-        body = (
-            _overview(found)
-            + _section("Slots", f'<ol class="slots">{"".join(map(_slot, ledger.slots))}</ol>')
-            + _section("Requests", _table(_REQUEST_COLUMNS, ledger.requests))
-            + _section("Jobs", _table(_JOB_COLUMNS, ledger.jobs))
+    if listed is not None:
+        body = "".join(
+            _account(account, listed[account.account], several)
+            for account in found.accounts
+            if account.account in listed
         )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="{RENEW}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{"" if found.ok else "⚠ "}enrichd: {escape(found.account)}</title>
+<title>{"" if found.ok else "⚠ "}enrichd: {escape(title)}</title>
 <style>{STYLE}</style></head><body>
-<header class="{state}"><h1>Enrichment: account {escape(found.account)}</h1>
+<header class="{state}"><h1>Enrichment: {escape(title)}</h1>
 <p>{"The daemon can work." if found.ok else "The daemon cannot work."}</p></header>
 {_notes("problem", found.problems)}{_notes("warning", found.warnings)}
 {body}
@@ -47,40 +45,81 @@ def render(found: Status, ledger: Ledger | None) -> str:
 </body></html>"""
 
 
+def _only(found: Status) -> str:
+    return f"account {found.accounts[0].account}" if found.accounts else "no account"
+
+
 def _notes(kind: str, notes: Iterable[str]) -> str:
     return "".join(f'<p class="note {kind}"><b>{kind}</b> {escape(note)}</p>' for note in notes)
 
 
+def _account(account: AccountStatus, listed: AccountRows, several: bool) -> str:
+    """The section of an account; alone it needs no heading of its own."""
+    slots = f'<ol class="slots">{"".join(map(_slot, listed.slots))}</ol>'
+    content = (
+        _overview(account)
+        + _section("Slots", slots)
+        + _section("Requests", _table(_REQUEST_COLUMNS, listed.requests))
+        + _section("Jobs", _table(_JOB_COLUMNS, listed.jobs))
+    )
+    heading = f"<h2>Account {escape(account.account)}</h2>" if several else ""
+    return f'<article class="account">{heading}{content}</article>'
+
+
 def _section(title: str, content: str) -> str:
-    return f"<section><h2>{title}</h2>{content}</section>"
+    return f"<section><h3>{title}</h3>{content}</section>"
 
 
-def _overview(found: Status) -> str:
-    others = f"{found.foreign_active} of others" if found.foreign_active else ""
-    swept = "never" if found.swept_seconds_ago is None else f"{found.swept_seconds_ago:.0f} s ago"
-    waiting = found.identifiers.get("waiting", 0)
+class _Figure(NamedTuple):
+    name: str
+    figure: str
+    more: str = ""
+
+
+def _overview(account: AccountStatus) -> str:
+    others = f"{account.foreign_active} taken by others" if account.foreign_active else ""
+    identifiers = account.identifiers
     figures = [
-        ("slots held", f"{found.slots_held} of {found.cap}", others),
-        ("open requests", f"{found.open_requests:,}", ""),
-        ("identifiers waiting", f"{waiting:,}", f"{found.in_jobs:,} in jobs"),
-        ("fulfilled", f"{found.identifiers.get('fulfilled', 0):,}", ""),
-        ("not found", f"{found.identifiers.get('not_found', 0):,}", ""),
-        ("failed", f"{found.identifiers.get('failed', 0):,}", ""),
-        ("last minute", f"{found.settled_last_minute:,}", f"swept {swept}"),
+        _Figure("slots held", f"{account.slots_held} of {account.cap}", others),
+        _Figure("open requests", f"{account.open_requests:,}"),
+        _Figure(
+            "identifiers waiting",
+            f"{identifiers.get('waiting', 0):,}",
+            f"{account.in_jobs:,} in jobs",
+        ),
+        _Figure("fulfilled", f"{identifiers.get('fulfilled', 0):,}"),
+        _Figure("not found", f"{identifiers.get('not_found', 0):,}"),
+        _Figure("failed", f"{identifiers.get('failed', 0):,}"),
+        _Figure("last minute", f"{account.settled_last_minute:,}", _ago("swept", account)),
+        *(
+            _Figure(f"{route} calls", f"{calls.used} of {calls.allowed}", "a minute")
+            for route, calls in account.calls.items()
+        ),
     ]
-    return '<dl class="figures">{}</dl>'.format(
+    overview = '<dl class="figures">{}</dl>'.format(
         "".join(
-            f"<div><dt>{name}</dt><dd>{figure}<small>{more}</small></dd></div>"
-            for name, figure, more in figures
+            f"<div><dt>{escape(it.name)}</dt><dd>{it.figure}<small>{it.more}</small></dd></div>"
+            for it in figures
         )
     )
+    if account.waits_for:
+        overview += (
+            f'<p class="waits">The look at the vendor {escape(waits(account.waits_for))}</p>'
+        )
+    return overview
 
 
-def _slot(slot: Any) -> str:
-    if slot.job_id is None:
-        return f"<li><b>{slot.slot}</b> free</li>"
+def _ago(what: str, account: AccountStatus) -> str:
+    seconds = account.swept_seconds_ago
+    return f"{what} never" if seconds is None else f"{what} {seconds:.0f} s ago"
+
+
+def _slot(slot: Slot) -> str:
+    if slot.job_id is None or slot.held_since is None:
+        kind = ' class="others"' if slot.taken_by_others else ""
+        return f"<li{kind}><b>{slot.slot}</b> {slot.standing}</li>"
     return (
-        f'<li class="held" title="job {slot.job_id}"><b>{slot.slot}</b> {escape(slot.state)}'
+        f'<li class="held" title="job {slot.job_id}"><b>{slot.slot}</b> {escape(slot.standing)}'
         f"<small>{slot.identifier_count:,} identifiers, {age(slot.held_since)}</small></li>"
     )
 
@@ -101,13 +140,13 @@ def _table(columns: Sequence[_Column], listed: Sequence[Any]) -> str:
     return f'<div class="wide">{table}</div>'
 
 
-def _what(row: Any) -> str:
-    fields = ", ".join(row.fields)
-    more = f"<small>{escape(fields)}</small>" if fields else ""
-    return escape(row.identifier_type.replace("_", " ")) + more
+def _what(row: JobRow | RequestRow) -> str:
+    """The lane: what is bought, by what, with which fields."""
+    more = ", ".join([row.endpoint, *row.fields])
+    return f"{escape(row.identifier_type.replace('_', ' '))}<small>{escape(more)}</small>"
 
 
-def _bar(request: Any) -> str:
+def _bar(request: RequestRow) -> str:
     """How far a request is, by outcome."""
     if not request.total:
         return ""
@@ -124,13 +163,15 @@ def _number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
 
 
-def _state(job: Any) -> str:
+def _state(job: JobRow) -> str:
     kind = "active" if job.state in ACTIVE else job.state
     return f'<span class="state {kind}">{escape(job.state)}</span>'
 
 
-def _why(job: Any) -> str:
-    why = job.why if job.error is None or job.error == job.why else f"{job.why}; {job.error}"
+def _why(job: JobRow) -> str:
+    why = job.why if job.waits_for is None else waits(job.waits_for)
+    if job.error is not None and job.error != why:
+        why = f"{why}; {job.error}"
     return f'<span title="{escape(why)}">{escape(why)}</span>'
 
 

@@ -21,7 +21,9 @@ import psutil
 import psycopg
 import pytest
 
+from manager import Settings
 from manager.cli import main
+from manager.ledger import migrate
 from manager.run.embedded import EmbeddedServers, processes
 from manager.run.supervisor import lifeline
 
@@ -29,7 +31,7 @@ ENRICHD = Path(sys.executable).with_name("enrichd")
 # Jobs that take a second rather than minutes.
 PACE = {
     "ENRICHD_LINGER": "0.2",
-    "ENRICHD_POLL_MIN": "0.2",
+    "ENRICHD_LOOK_MIN": "0.2",
     "ENRICHD_SWEEP_INTERVAL": "0.5",
     "ENRICHD_WEB_PORT": "0",
 }
@@ -208,6 +210,30 @@ def here(installation: Installation, call: Call, monkeypatch: pytest.MonkeyPatch
     """Runs a command on the shared installation, in this process."""
     monkeypatch.setenv("ENRICHD_DATA_DIR", str(installation.data_dir))
     return call
+
+
+@pytest.fixture
+def alone(settings: Settings, call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Runs a command on a ledger that no daemon works on."""
+    monkeypatch.setenv("ENRICHD_DATABASE_URL", settings.postgres)
+    monkeypatch.setenv("ENRICHD_REDIS_URL", settings.redis)
+    monkeypatch.setenv("ENRICHD_DATABASE_SCHEMA", settings.database_schema)
+    monkeypatch.setenv("ENRICHD_ACCOUNT", settings.account)
+    return call
+
+
+@pytest.fixture
+def second(settings: Settings) -> str:
+    """The name of another account that the ledger has, with three slots."""
+    migrate.upgrade(settings.model_copy(update={"account": "second", "cap": 3}))
+    return "second"
+
+
+def run_sql(settings: Settings, sql: str) -> None:
+    """As a worker would."""
+    with psycopg.connect(settings.postgres) as connection:
+        connection.execute(f"SET search_path = {settings.database_schema}")
+        connection.execute(sql)
 
 
 @pytest.fixture

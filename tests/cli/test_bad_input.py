@@ -89,6 +89,14 @@ def test_closed_standard_input_is_refused(
     ("options", "error"),
     [
         (["--type", "people"], "--type: 'people' is not one of domains, names, professional_"),
+        (["--type", "business_emails"], "'business_emails' is none of company/enrich, which takes"),
+        (["--endpoint", "person"], "--endpoint: 'person' is not one of company/enrich, person/"),
+        (
+            ["--endpoint", "person/enrich", "--type", "domains"],
+            "'domains' is none of person/enrich, which takes professional_network_profile_urls or",
+        ),
+        (["--endpoint", "person/contact/enrich"], "person/contact/enrich needs some; say what is"),
+        (["--account", "crm"], "The ledger has no account named 'crm'; it has: default."),
         (["--fields", "a b"], "fields: 'a b' is not a dotted path"),
         (["--fields", "a..b"], "fields: 'a..b' is not a dotted path"),
         (["--fields", "x" * 300], "x' is not a dotted path"),

@@ -199,7 +199,7 @@ def _cut_off(installation: Installation, pid: int, query: str) -> None:
     """
     with psycopg.connect(installation.connection["database_url"], autocommit=True) as connection:
         for _ in range(600):
-            if connection.execute(sql, [f"enrichd api %:{pid}", query]).fetchone():
+            if connection.execute(sql, [f"enrichd:api %:{pid}", query]).fetchone():
                 return
             connection.execute("SELECT pg_sleep(0.05)")
     raise AssertionError(f"no connection of process {pid} runs {query}")

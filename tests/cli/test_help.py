@@ -8,7 +8,9 @@ from tests.cli.conftest import Call
 
 COMMANDS = [
     "demo", "up", "worker", "beat", "web", "enqueue", "results", "status", "requests", "jobs",
-    "slots", "cancel", "pause", "resume", "resolve", "db upgrade", "db current", "db downgrade",
+    "jobs give-up", "jobs merge", "slots", "vendor-jobs", "accounts", "accounts rename",
+    "accounts remove", "cancel", "pause", "resume", "resolve", "db upgrade", "db current",
+    "db downgrade",
 ]  # fmt: skip
 
 
@@ -40,6 +42,10 @@ def test_every_command_shows_an_example_and_prints_json_for_programs(
         (["enqueue", "-", "--format", "xml"], "'xml' is not one of 'lines', 'csv', 'jsonl'"),
         (["requests", "--limit", "0"], "Invalid value for '--limit'"),
         (["results"], "Missing argument 'REQUEST_ID'"),
+        (["jobs", "give-up"], "Missing argument 'JOB_ID'"),
+        (["jobs", "a-job", "give-up"], "Got unexpected extra argument(s) (give-up)"),
+        (["accounts", "rename", "old"], "Missing argument 'NEW'"),
+        (["accounts", "remve", "old"], "Got unexpected extra argument(s) (remve old)"),
     ],
 )
 def test_wrong_usage_is_named_and_ends_with_2(call: Call, arguments: list[str], error: str) -> None:

@@ -77,6 +77,26 @@ def test_csv_has_the_records_fields_as_columns(here: Call, request_id: str) -> N
 
 
 @pytest.mark.daemon
+@pytest.mark.parametrize(
+    ("endpoint", "fields"), [("person/enrich", ""), ("person/contact/enrich", "business_email")]
+)
+def test_people_have_their_own_id(here: Call, file: MakeFile, endpoint: str, fields: str) -> None:
+    people = (
+        "https://www.linkedin.com/in/person-0000001\nhttps://www.linkedin.com/in/nobody-at-all\n"
+    )
+    options = ("--endpoint", endpoint, "--fields", fields, "--wait", "--timeout", "60", "--json")
+    request = here("enqueue", file("people.txt", people), *options).json
+    assert request["finished"] is True
+    person, nobody = map(json.loads, here("results", request["request_id"]).out.splitlines())
+    assert "company_id" not in person
+    assert isinstance(person["person_id"], int)  # a contact has none of its own: the envelope's
+    assert person["record"].get("crustdata_person_id", person["person_id"]) == person["person_id"]
+    told = here("results", request["request_id"], "--format", "csv").out.splitlines()
+    assert told[0].startswith("identifier,outcome,person_id,reason")
+    assert nobody["person_id"] is None
+
+
+@pytest.mark.daemon
 def test_an_output_file_appears_whole_or_not_at_all(
     here: Call, request_id: str, tmp_path: Path
 ) -> None:

@@ -98,7 +98,7 @@ def test_sigterm_drains_within_the_configured_time_and_leaves_nothing(world: Wor
     assert daemon.stop(timeout=drain_timeout + 10)
     assert not any(process.is_running() for process in ours)
     query = (
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^enrichd (worker|beat)'"
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^enrichd:(worker|beat)'"
     )
     with Ledger(world.settings, "test").connect() as connection:
         assert connection.execute(query).fetchone() == (0,)

@@ -56,7 +56,7 @@ def test_models_and_migrations_agree(settings: Settings) -> None:
         connection.execute(text(f"SET LOCAL search_path TO {schema}"))
         LedgerModel.metadata.create_all(connection, checkfirst=False)
     migrated = catalogue(settings, settings.database_schema)
-    assert len(CREATE) == 6
+    assert len(CREATE) == sum(row[0] in ("trigger", "function") for row in migrated)
     assert {row[0] for row in migrated} == {
         "column", "constraint", "index", "trigger", "function", "option",
     }  # fmt: skip

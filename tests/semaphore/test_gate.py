@@ -5,210 +5,228 @@ from __future__ import annotations
 import itertools
 import logging
 import multiprocessing
-from collections.abc import Iterator
+import time
+from datetime import UTC, datetime
 
-import hypothesis
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from redis import Redis
 
 from manager import Settings
-from manager.semaphore import RedisGate, connect
-from manager.vendor.errors import RateLimited
+from manager.run.embedded import EmbeddedServers
+from manager.semaphore import Owner, RedisGate, connect
+from manager.vendor.calls import Worth
+from manager.vendor.errors import NotYourTurn
+from tests.semaphore.gates import LIMIT, WINDOW, Clock, tell, use_up, wait_of
 
 pytestmark = pytest.mark.integration
 
-BOUNDED = hypothesis.settings(max_examples=30, stateful_step_count=25, deadline=None)
-CALLS_PER_MINUTE = 2
-DISTANCE = 60 / CALLS_PER_MINUTE
-# Real time passes while a test runs; the times in the tests are far larger.
-MOMENT = 5.0
+SHORT = 1.0
 SPAWN = multiprocessing.get_context("spawn")
-_accounts = itertools.count(1)
 
 
-def wait_of(gate: RedisGate, endpoint: str = "list") -> float:
-    """Seconds that the gate wants to wait; 0 when the call may be made."""
-    try:
-        gate.before(endpoint)
-    except RateLimited as limited:
-        return limited.wait
-    return 0.0
+# The window
 
 
-def tell(
-    gate: RedisGate,
-    remaining: int | None = None,
-    reset: float | None = None,
-    blocked: float | None = None,
-    endpoint: str = "list",
+def test_an_unused_window_grants_all_its_calls_at_once(gate: RedisGate, clock: Clock) -> None:
+    use_up(gate)
+    assert wait_of(gate) == WINDOW
+    clock.pass_time(WINDOW)
+    use_up(gate)
+
+
+def test_a_call_is_free_again_when_the_oldest_leaves_the_window(
+    gate: RedisGate, clock: Clock
 ) -> None:
-    gate.after(endpoint, 15, remaining, reset, blocked)
+    for _ in range(LIMIT):
+        use_up(gate, 1)
+        clock.pass_time(10)
+    assert wait_of(gate, "first") == WINDOW - 40
+    assert wait_of(gate, "second") == WINDOW - 30
+    clock.pass_time(WINDOW - 40)
+    assert wait_of(gate, "first") == 0
 
 
-def let_pass(redis: Redis, account: str, seconds: float, endpoint: str = "list") -> None:
-    """Set what the gate has written down back in time."""
-    key = f"enrichd:{{{account}}}:rate:{endpoint}"
-    for name in ("resets_at", "blocked_until"):
-        if redis.hexists(key, name):
-            redis.hincrby(key, name, -int(seconds * 1000))
+def test_the_message_says_until_when_and_nothing_was_sent(gate: RedisGate) -> None:
+    use_up(gate)
+    with pytest.raises(
+        NotYourTurn, match=r"waits for its turn until .* UTC \(calls to list\)"
+    ) as it:
+        gate.take("list", "me", Worth.LOOK)
+    assert it.value.status is None
 
 
-class GateModel(RuleBasedStateMachine):
-    """A gate beside a model of the vendor's answers, on a clock of its own."""
-
-    redis: Redis
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.account = f"gate-{next(_accounts)}"
-        self.gate = RedisGate(self.redis, self.account, CALLS_PER_MINUTE)
-        self.now = 0.0
-        self.remaining = 0
-        self.resets_at = self.blocked_until = 0.0
-
-    def expected(self) -> float:
-        if self.blocked_until > self.now:
-            return self.blocked_until - self.now
-        if self.remaining > 0:
-            self.remaining -= 1
-            return 0.0
-        if self.resets_at > self.now:
-            return self.resets_at - self.now
-        self.resets_at = self.now + DISTANCE
-        return 0.0
-
-    @rule()
-    def ask(self) -> None:
-        wait, expected = wait_of(self.gate), self.expected()
-        assert (wait > 0) == (expected > 0)
-        assert wait == pytest.approx(expected, abs=MOMENT)
-
-    @rule(remaining=st.integers(0, 4), reset=st.sampled_from([20.0, 40.5, None]))
-    def be_told_what_remains(self, remaining: int, reset: float | None) -> None:
-        tell(self.gate, remaining, reset)
-        self.remaining = remaining
-        self.resets_at = self.now + (60.0 if reset is None else reset)
-
-    @rule(seconds=st.sampled_from([30.0, 300.0]))
-    def be_told_to_make_no_call(self, seconds: float) -> None:
-        tell(self.gate, blocked=seconds)
-        self.blocked_until = self.now + seconds
-
-    @rule()
-    def be_told_nothing(self) -> None:
-        tell(self.gate)
-
-    @rule(seconds=st.sampled_from([10.0, 55.0]))
-    def let_time_pass(self, seconds: float) -> None:
-        let_pass(self.redis, self.account, seconds)
-        self.now += seconds
+def test_a_call_given_back_can_be_made_by_another(gate: RedisGate) -> None:
+    use_up(gate, LIMIT - 1)
+    assert wait_of(gate, "luckless") == 0
+    assert wait_of(gate, "next") > 0
+    gate.give_back("list", "luckless")
+    gate.give_back("list", "who never had one")
+    assert wait_of(gate, "next") == 0
+    assert wait_of(gate, "another") > 0
 
 
-@pytest.fixture
-def redis(settings: Settings) -> Iterator[Redis]:
-    with connect(settings) as connected:
-        yield connected
+# What the vendor says
 
 
-@pytest.fixture
-def gate(settings: Settings, redis: Redis) -> RedisGate:
-    return RedisGate(redis, settings.account, CALLS_PER_MINUTE)
-
-
-def test_the_gate_behaves_like_the_model(redis: Redis) -> None:
-    connected = redis
-
-    class Model(GateModel):
-        redis = connected
-
-    run_state_machine_as_test(Model, settings=BOUNDED)
-
-
-def test_while_nothing_is_known_calls_keep_the_assumed_distance(gate: RedisGate) -> None:
-    assert wait_of(gate) == 0
-    with pytest.raises(RateLimited, match="the budget of calls to list is used up") as raised:
-        gate.before("list")
-    assert raised.value.wait == pytest.approx(DISTANCE, abs=MOMENT)
-    assert raised.value.status is None, "nothing was sent"
-
-
-@pytest.mark.parametrize("remaining", [0, 1, 7])
-def test_exactly_as_many_calls_are_made_as_the_vendor_said(gate: RedisGate, remaining: int) -> None:
-    tell(gate, remaining, reset=50)
-    waits = [wait_of(gate) for _ in range(remaining + 2)]
-    assert waits[:remaining] == [0] * remaining
-    assert waits[remaining:] == [pytest.approx(50, abs=MOMENT)] * 2
-
-
-def test_when_the_window_has_moved_on_one_call_finds_out_what_remains(
-    gate: RedisGate, redis: Redis, settings: Settings
-) -> None:
-    tell(gate, remaining=0, reset=50)
-    let_pass(redis, settings.account, 51)
-    assert wait_of(gate) == 0
-    assert wait_of(gate) == pytest.approx(DISTANCE, abs=MOMENT), "its answer is not there yet"
-    tell(gate, remaining=2, reset=50)
-    assert [wait_of(gate), wait_of(gate)] == [0, 0]
+def test_the_vendors_limit_counts_instead_of_the_assumed_one(gate: RedisGate) -> None:
+    use_up(gate, 1)
+    tell(gate, limit=7, remaining=6, reset=60)
+    use_up(gate, 6)
     assert wait_of(gate) > 0
+    assert gate.calls("list").allowed == 7
 
 
-def test_what_remained_before_an_idle_time_still_remains_after_it(
-    gate: RedisGate, redis: Redis, settings: Settings
+def test_calls_of_another_tool_are_seen_in_what_remains(gate: RedisGate, clock: Clock) -> None:
+    use_up(gate, 1)
+    tell(gate, limit=6, remaining=2, reset=20)
+    assert gate.calls("list").used == 4, "one of ours, three of others"
+    use_up(gate, 2)
+    assert wait_of(gate) == 20, "the oldest is another's"
+    clock.pass_time(20)
+    assert wait_of(gate) == 0
+    tell(gate, limit=6, remaining=0, reset=33)
+    assert wait_of(gate) == 33
+
+
+def test_when_the_oldest_call_is_ours_others_are_not_thought_to_leave_with_it(
+    gate: RedisGate, clock: Clock
 ) -> None:
-    tell(gate, remaining=3, reset=50)
-    let_pass(redis, settings.account, 600)
-    assert [wait_of(gate) for _ in range(3)] == [0, 0, 0]
+    use_up(gate, 1)
+    clock.pass_time(30)
+    tell(gate, limit=4, remaining=0, reset=30)
+    assert [wait_of(gate, str(n)) for n in range(3)] == [30, 45, 60]
 
 
-def test_a_vendor_that_wants_no_call_gets_none_whatever_remains(
-    gate: RedisGate, redis: Redis, settings: Settings
+def test_a_limit_beyond_measure_still_leaves_what_remains(gate: RedisGate) -> None:
+    tell(gate, limit=10**12, remaining=3, reset=30)
+    use_up(gate, 3)
+    assert wait_of(gate) == 30
+    assert gate.calls("list").allowed == 10_000
+
+
+def test_what_others_used_is_free_again_after_a_window_without_news(
+    gate: RedisGate, clock: Clock
 ) -> None:
-    tell(gate, remaining=9, reset=10, blocked=120)
-    assert wait_of(gate) == pytest.approx(120, abs=MOMENT)
-    tell(gate, remaining=9, reset=10)  # the answer to an earlier call
-    assert wait_of(gate) == pytest.approx(120, abs=MOMENT)
-    let_pass(redis, settings.account, 121)
+    tell(gate, limit=6, remaining=0, reset=30)
+    waits = [wait_of(gate, str(n)) for n in range(6)]
+    assert waits == [30, 40, 50, 60, 60, 60], "spaced, but none stays longer than a window"
+    clock.pass_time(WINDOW + 11)
+    use_up(gate, 6)
+
+
+def test_nothing_is_free_before_the_vendor_says_so(gate: RedisGate, clock: Clock) -> None:
+    use_up(gate)
+    clock.pass_time(50)
+    tell(gate, limit=LIMIT, remaining=0, reset=13)  # it counts later than we do
+    assert wait_of(gate) == 13
+
+
+# After a 429
+
+
+def test_no_call_is_made_while_the_vendor_wants_none(gate: RedisGate, clock: Clock) -> None:
+    tell(gate, limit=9, remaining=9, reset=10, blocked=120)
+    assert wait_of(gate) == 120
+    tell(gate, limit=9, remaining=9, reset=10, blocked=5)  # the answer to an earlier call
+    assert wait_of(gate) == 120
+    until = gate.calls("list").blocked_until
+    assert until == datetime.fromtimestamp(clock.now / 1000 + 120, UTC)
+    clock.pass_time(120)
+    assert gate.calls("list").blocked_until is None
     assert wait_of(gate) == 0
 
 
-def test_endpoints_and_accounts_have_budgets_of_their_own(gate: RedisGate, redis: Redis) -> None:
-    tell(gate, blocked=100)
-    assert wait_of(gate, "submit") == 0
-    assert wait_of(RedisGate(redis, "another", CALLS_PER_MINUTE)) == 0
-    assert wait_of(gate) > 0
-
-
-def test_a_budget_is_forgotten_in_the_end(
-    gate: RedisGate, redis: Redis, settings: Settings
+def test_a_429_that_says_no_limit_teaches_one_that_grows_back(
+    redis: Redis, owner: Owner, clock: Clock
 ) -> None:
-    tell(gate, remaining=1, reset=1)
-    assert 0 < int(redis.ttl(f"enrichd:{{{settings.account}}}:rate:list")) <= 3600
+    gate = RedisGate(redis, owner, 20, window=WINDOW, clock=clock)
+    use_up(gate, 13)
+    for _ in range(3):  # ten were accepted
+        tell(gate, blocked=15)
+    assert gate.calls("list").allowed == 10
+    clock.pass_time(WINDOW)
+    assert gate.calls("list").allowed == 12
+    use_up(gate, 12)
+    assert wait_of(gate) > 0
+    clock.pass_time(4 * WINDOW)
+    assert gate.calls("list").allowed == 20
+    clock.pass_time(40 * WINDOW)
+    assert gate.calls("list").allowed == 20
 
 
-def count_calls(settings: Settings, tries: int) -> int:
-    with connect(settings) as redis:
-        gate = RedisGate(redis, settings.account, CALLS_PER_MINUTE)
-        return sum(wait_of(gate) == 0 for _ in range(tries))
+def test_what_a_429_taught_is_forgotten_when_the_vendor_says_its_limit(gate: RedisGate) -> None:
+    use_up(gate)
+    tell(gate, blocked=1)
+    assert gate.calls("list").allowed == LIMIT - 1
+    tell(gate, limit=15)
+    assert gate.calls("list").allowed == 15
 
 
-def test_many_processes_share_one_budget(gate: RedisGate, settings: Settings) -> None:
-    tell(gate, remaining=50, reset=300)
-    with SPAWN.Pool(4) as pool:
-        made = pool.starmap(count_calls, [(settings, 40)] * 4, chunksize=1)
-    assert sum(made) == 50
+# Who shares what
 
 
-def test_without_redis_calls_are_made_with_a_warning(
+@pytest.mark.parametrize("stranger", [Owner("gate", 0), Owner("another", 1)])
+def test_routes_accounts_and_ledgers_have_calls_of_their_own(
+    gate: RedisGate, redis: Redis, stranger: Owner, clock: Clock
+) -> None:
+    other = RedisGate(redis, stranger, LIMIT, window=WINDOW, clock=clock)
+    use_up(gate)
+    wait_of(gate, "waits")
+    tell(gate, limit=99, blocked=100)
+    assert other.calls("list") == (0, LIMIT, 0, None)
+    assert gate.calls("status") == (0, LIMIT, 0, None)
+    assert wait_of(gate, route="submit") == 0
+    use_up(other)
+    gate.forget()
+    assert gate.calls("list") == (0, LIMIT, 0, None)
+    assert other.calls("list").used == LIMIT
+    other.forget()
+    assert not redis.keys(f"{stranger.calls('list')}*")
+
+
+def test_all_is_forgotten_in_the_end(gate: RedisGate, redis: Redis, owner: Owner) -> None:
+    use_up(gate)
+    wait_of(gate)
+    keys: list[bytes] = redis.keys(f"{owner.calls('list')}*")  # type: ignore[assignment]
+    assert len(keys) == 4
+    assert all(0 < int(redis.ttl(key)) <= 3600 for key in keys)
+
+
+def call_often(redis_url: str, owner: Owner, who: str, calls: int) -> list[tuple[float, float]]:
+    """Make calls as soon as they are granted; between which times each was."""
+    made: list[tuple[float, float]] = []
+    with Redis.from_url(redis_url) as redis:
+        gate = RedisGate(redis, owner, LIMIT, window=SHORT)
+        while len(made) < calls:
+            asked = time.time()
+            wait = wait_of(gate, f"{who} {len(made)}")
+            if wait:
+                time.sleep(wait)
+            else:
+                made.append((asked, time.time()))
+    return made
+
+
+def test_many_processes_share_one_window(servers: EmbeddedServers, owner: Owner) -> None:
+    with SPAWN.Pool(3) as pool:
+        asked = [(servers.redis_url, owner, str(process), 4) for process in range(3)]
+        made = sorted(itertools.chain(*pool.starmap(call_often, asked, chunksize=1)))
+    for (earliest, _), (_, latest) in zip(made, made[LIMIT:], strict=False):
+        assert latest - earliest >= SHORT
+    assert made[-1][1] - made[0][0] < 3 * SHORT, "three windows' calls, the first at once"
+
+
+def test_without_redis_calls_are_granted_with_a_warning(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = "redis://:geheim@127.0.0.1:1/0"
     with connect(Settings(**settings.model_dump() | {"redis_url": url})) as away:
-        gate = RedisGate(away, settings.account, CALLS_PER_MINUTE)
+        gate = RedisGate(away, Owner("away", 1), LIMIT)
         with caplog.at_level(logging.WARNING):
-            assert [wait_of(gate), wait_of(gate)] == [0, 0]
+            use_up(gate, LIMIT + 1)
             tell(gate, remaining=0)
+            gate.give_back("list", "me")
     assert "no rate limit for list: Redis cannot be reached" in caplog.text
     assert "rate limit of list not written down" in caplog.text
+    assert "a call to list not given back" in caplog.text
     assert "geheim" not in caplog.text

@@ -19,15 +19,15 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
 from manager import Settings
-from manager.ledger.connect import execute, one, rows
+from manager.ledger.execute import execute, first, one, rows
 from manager.ledger.sql import Statements
 from manager.semaphore import Holder
 from manager.steps.context import Context
-from manager.steps.reconcile import acquire, reconcile_slots, release
+from manager.steps.slots import acquire, mend, release
 
 pytestmark = pytest.mark.integration
 
-SUBMIT = Statements("submit")
+ATTEMPT = Statements("attempt")
 SPAWN = multiprocessing.get_context("spawn")
 PROCESSES, ROUNDS, CAP = 6, 25, 3
 PATIENCE = 60.0
@@ -55,14 +55,15 @@ def take_and_free(
     """Begin and put back one job, over and over, as `submit` does it."""
     happened: Counter[str] = Counter()
     with closing(Context(settings, "hammer")) as context, context.ledger.connect() as connection:
-        account = context.account(connection)
+        account = context.accounts()[0]
+        standing = account.standing(connection)
         job_id = UUID(int=number)
         execute(connection, JOB, {"id": job_id, "size": number})
         start.wait(PATIENCE)
         deadline = time.monotonic() + PATIENCE
         while happened["begun"] < ROUNDS and time.monotonic() < deadline:
             holder = Holder(job_id, happened["begun"] + 1)
-            slot = acquire(context, connection, account, holder)
+            slot = acquire(connection, account, standing, holder)
             happened["asked"] += 1
             if slot is None:
                 continue
@@ -71,13 +72,14 @@ def take_and_free(
                 put_back(connection, holder)
             else:
                 happened["refused"] += 1
-            release(context, holder, slot)
+            release(account, holder, slot)
     told.put(happened)
 
 
 def begin(connection: Connection[Any], holder: Holder, slot: int) -> bool:
     parameters = {
         "job_id": holder.job_id,
+        "account_id": 1,
         "attempts": holder.attempt - 1,
         "slot": slot,
         "why": f"attempt {holder.attempt} in slot {slot}",
@@ -85,7 +87,7 @@ def begin(connection: Connection[Any], holder: Holder, slot: int) -> bool:
         "resolve_after": timedelta(seconds=60),
     }
     try:
-        return execute(connection, SUBMIT.begin, parameters) == 1
+        return first(connection, ATTEMPT.begin, UUID, parameters) is not None
     except UniqueViolation:
         return False
 
@@ -93,13 +95,14 @@ def begin(connection: Connection[Any], holder: Holder, slot: int) -> bool:
 def put_back(connection: Connection[Any], holder: Holder) -> None:
     parameters = {
         "job_id": holder.job_id,
+        "account_id": 1,
         "attempts": holder.attempt,
         "why": "put back",
         "error": None,
         "failed": False,
         "wait": timedelta(0),
     }
-    assert execute(connection, SUBMIT.put_back, parameters) == 1
+    assert execute(connection, ATTEMPT.put_back, parameters) == 1
 
 
 @pytest.fixture
@@ -144,21 +147,23 @@ def all_told(told: Queue[Counter[str]]) -> Counter[str]:
 def test_redis_alone_never_grants_a_slot_twice(
     settings: Settings, context: Context, ledger: Connection[Any]
 ) -> None:
-    reconcile_slots(context, ledger, context.account(ledger))
+    account = context.accounts()[0]
+    mend(ledger, account, account.standing(ledger))
     told: Queue[Counter[str]] = SPAWN.Queue()
     with running(settings, told):
         happened = all_told(told)
     assert happened["refused"] == 0, "the ledger had to refuse what Redis granted"
     assert happened["begun"] == PROCESSES * ROUNDS
     assert happened["asked"] > happened["begun"], "nobody ever had to wait: nothing was tested"
-    assert max(row.active for row in rows(ledger, ACTIVE_AFTER_EACH_MOVE, {})) == CAP
-    assert context.slots.holders() == {}
+    assert max(rows(ledger, ACTIVE_AFTER_EACH_MOVE, int, {})) == CAP
+    assert account.slots.holders() == {}
 
 
 def test_losing_redis_again_and_again_costs_time_and_nothing_else(
     settings: Settings, context: Context, ledger: Connection[Any]
 ) -> None:
-    account = context.account(ledger)
+    account = context.accounts()[0]
+    standing = account.standing(ledger)
     told: Queue[Counter[str]] = SPAWN.Queue()
     losses = 0
     with running(settings, told) as processes:
@@ -166,11 +171,11 @@ def test_losing_redis_again_and_again_costs_time_and_nothing_else(
             context.redis.flushall()
             losses += 1
             for _ in range(5):
-                reconcile_slots(context, ledger, account)
+                mend(ledger, account, standing)
                 processes[0].join(timeout=0.002)  # let them get on a little
         happened = all_told(told)
     assert losses > 10
-    assert happened["begun"] == one(ledger, BEGUN, {}).count == PROCESSES * ROUNDS
-    assert max(row.active for row in rows(ledger, ACTIVE_AFTER_EACH_MOVE, {})) <= CAP
-    reconcile_slots(context, ledger, account)
-    assert context.slots.holders() == {}, "no job is active, so no slot is held"
+    assert happened["begun"] == one(ledger, BEGUN, int, {}) == PROCESSES * ROUNDS
+    assert max(rows(ledger, ACTIVE_AFTER_EACH_MOVE, int, {})) <= CAP
+    mend(ledger, account, standing)
+    assert account.slots.holders() == {}, "no job is active, so no slot is held"

@@ -16,10 +16,11 @@ import pytest
 from psycopg import Connection
 
 from manager import Settings
-from manager.ledger.connect import one
-from manager.semaphore import Holder, NotReadyError
-from manager.steps.context import Account, Context
-from manager.steps.reconcile import GRACE, acquire, reconcile_slots, release
+from manager.ledger.execute import one
+from manager.semaphore import Holder, NotReadyError, Owner
+from manager.steps.account import Account, Standing
+from manager.steps.context import Context
+from manager.steps.slots import GRACE, acquire, mend, release
 
 pytestmark = pytest.mark.integration
 
@@ -35,8 +36,9 @@ END = "UPDATE job SET state = 'completed', slot = NULL WHERE id = %s"
 WAITS_FOR_THE_LOCK = """
 SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND NOT granted
-  AND classid::bigint = hashtext('slots')::bigint & 4294967295
+  AND classid::bigint = hashtext(current_schema() || ' slots')::bigint & 4294967295
 """
+LOCK = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || ' slots'), %s)"
 NOBODY: dict[int, Holder] = {}
 
 
@@ -63,35 +65,41 @@ def ledger(context: Context) -> Iterator[Ledger]:
 
 @pytest.fixture
 def account(context: Context, ledger: Ledger) -> Account:
-    return context.account(ledger)
+    return context.accounts()[0]
 
 
 @pytest.fixture
-def key(settings: Settings) -> str:
-    return f"enrichd:{{{settings.account}}}:slots"
+def standing(account: Account, ledger: Ledger) -> Standing:
+    return account.standing(ledger)
 
 
-def test_an_empty_redis_grants_nothing(context: Context) -> None:
+@pytest.fixture
+def key(context: Context, standing: Standing) -> str:
+    return Owner(context.ledger_id, standing.id).slots
+
+
+def test_an_empty_redis_grants_nothing(account: Account, ledger: Ledger) -> None:
     with pytest.raises(NotReadyError):
-        context.slots.acquire(job(7), cap=5)
-    assert not context.slots.ready()
+        account.slots.acquire(job(7), cap=5)
+    assert not account.slots.ready()
 
 
 def test_an_empty_redis_is_rebuilt_by_who_asks_first(
-    context: Context, ledger: Ledger, account: Account
+    ledger: Ledger, account: Account, standing: Standing
 ) -> None:
-    assert acquire(context, ledger, account, job(7)) == 2
-    assert context.slots.holders() == {1: job(1), 2: job(7), 3: job(3)}
+    assert acquire(ledger, account, standing, job(7)) == 2
+    assert account.slots.holders() == {1: job(1), 2: job(7), 3: job(3)}
 
 
 def test_many_that_ask_at_once_get_the_free_slots_and_no_others(
-    settings: Settings, context: Context, ledger: Ledger
+    settings: Settings, context: Context, ledger: Ledger, account: Account
 ) -> None:
     def ask(number: int) -> int | None:
         with closing(Context(settings, "asker")) as mine, mine.ledger.connect() as connection:
-            account = mine.account(connection)
+            account = mine.accounts()[0]
+            standing = account.standing(connection)
             start.wait(timeout=20)
-            return acquire(mine, connection, account, job(number))
+            return acquire(connection, account, standing, job(number))
 
     for _ in range(5):
         context.redis.flushall()
@@ -100,46 +108,52 @@ def test_many_that_ask_at_once_get_the_free_slots_and_no_others(
             asked = dict(zip(range(11, 19), pool.map(ask, range(11, 19)), strict=True))
         granted = {slot: job(number) for number, slot in asked.items() if slot is not None}
         assert sorted(granted) == [2, 4, 5]
-        assert context.slots.holders() == {1: job(1), 3: job(3)} | granted
+        assert account.slots.holders() == {1: job(1), 3: job(3)} | granted
 
 
 def test_a_rebuild_waits_until_another_one_has_written_what_it_read(
-    settings: Settings, context: Context, ledger: Ledger, account: Account
+    settings: Settings, context: Context, ledger: Ledger, account: Account, standing: Standing
 ) -> None:
     def ask() -> int | None:
         with context.ledger.connect() as connection:
-            return acquire(context, connection, account, job(7))
+            return acquire(connection, account, standing, job(7))
 
     with psycopg.connect(settings.postgres) as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SELECT pg_advisory_xact_lock(hashtext('slots'), %s)", [account.id])
+        other.execute(f"SET search_path TO {settings.database_schema}")
+        other.execute(LOCK, [account.id])
         asked = pool.submit(ask)
         deadline = time.monotonic() + 20
-        while not one(ledger, WAITS_FOR_THE_LOCK, {}).count:
+        while not one(ledger, WAITS_FOR_THE_LOCK, int, {}):
             assert not asked.done()
             assert time.monotonic() < deadline
-        assert context.slots.holders() == NOBODY
+        assert account.slots.holders() == NOBODY
         other.rollback()
         assert asked.result(timeout=20) == 2
 
 
 def test_a_rebuild_leaves_the_account_exactly_the_slots_that_others_do_not_take(
-    context: Context, ledger: Ledger
+    ledger: Ledger, account: Account
 ) -> None:
     ledger.execute("UPDATE account SET foreign_active = 2")
-    account = context.account(ledger)
-    assert acquire(context, ledger, account, job(7)) == 2
-    assert acquire(context, ledger, account, job(8)) is None
-    assert acquire(context, ledger, account, job(7)) == 2
+    standing = account.standing(ledger)
+    assert acquire(ledger, account, standing, job(7)) == 2
+    assert acquire(ledger, account, standing, job(8)) is None
+    assert acquire(ledger, account, standing, job(7)) == 2
 
 
 def test_without_redis_there_is_no_slot_and_no_exception(
-    settings: Settings, ledger: Ledger, account: Account, caplog: pytest.LogCaptureFixture
+    settings: Settings,
+    ledger: Ledger,
+    account: Account,
+    standing: Standing,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     url = "redis://:geheim@127.0.0.1:1/0"
     away = Context(Settings(**settings.model_dump() | {"redis_url": url}), "test")
-    with caplog.at_level(logging.WARNING):
-        assert acquire(away, ledger, account, job(7)) is None
-        release(away, job(1), 1)
+    with caplog.at_level(logging.INFO):
+        there = away.accounts()[0]
+        assert acquire(ledger, there, standing, job(7)) is None
+        release(there, job(1), 1)
     assert f"no slot for job {job(7).job_id}" in caplog.text
     assert f"slot 1 of job {job(1).job_id} not released yet" in caplog.text
     assert "geheim" not in caplog.text
@@ -149,42 +163,44 @@ def test_a_slot_that_only_redis_knows_is_freed_after_the_grace(
     context: Context,
     ledger: Ledger,
     account: Account,
+    standing: Standing,
     key: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    reconcile_slots(context, ledger, account)
-    assert acquire(context, ledger, account, job(7)) == 2
-    assert acquire(context, ledger, account, job(8)) == 4
+    mend(ledger, account, standing)
+    assert acquire(ledger, account, standing, job(7)) == 2
+    assert acquire(ledger, account, standing, job(8)) == 4
     context.redis.hincrby(key, "2:at", -int(GRACE))
-    reconcile_slots(context, ledger, account)
-    assert context.slots.holders() == {1: job(1), 3: job(3), 4: job(8)}
+    caplog.set_level(logging.INFO)
+    mend(ledger, account, standing)
+    assert account.slots.holders() == {1: job(1), 3: job(3), 4: job(8)}
     assert f"slot 2 in Redis: {job(7)}, the ledger says None" in caplog.text
 
 
 def test_a_slot_whose_release_was_lost_is_freed_by_the_next_reconcile(
-    context: Context, ledger: Ledger, account: Account
+    ledger: Ledger, account: Account, standing: Standing
 ) -> None:
-    reconcile_slots(context, ledger, account)
+    mend(ledger, account, standing)
     ledger.execute(END, [job(3).job_id])
-    reconcile_slots(context, ledger, account)
-    assert context.slots.holders() == {1: job(1)}
+    mend(ledger, account, standing)
+    assert account.slots.holders() == {1: job(1)}
 
 
 def test_a_slot_that_redis_has_lost_or_given_to_another_is_mended(
-    context: Context, ledger: Ledger, account: Account, key: str
+    context: Context, ledger: Ledger, account: Account, standing: Standing, key: str
 ) -> None:
-    reconcile_slots(context, ledger, account)
+    mend(ledger, account, standing)
     context.redis.hdel(key, "1")
     context.redis.hset(key, "3", str(job(9)))
-    reconcile_slots(context, ledger, account)
-    assert context.slots.holders() == {1: job(1), 3: job(3)}
+    mend(ledger, account, standing)
+    assert account.slots.holders() == {1: job(1), 3: job(3)}
 
 
 def test_reconciling_what_agrees_changes_and_says_nothing(
-    context: Context, ledger: Ledger, account: Account, caplog: pytest.LogCaptureFixture
+    ledger: Ledger, account: Account, standing: Standing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    acquire(context, ledger, account, job(7))
+    acquire(ledger, account, standing, job(7))
     caplog.clear()
-    reconcile_slots(context, ledger, account)
-    assert context.slots.holders() == {1: job(1), 2: job(7), 3: job(3)}
+    mend(ledger, account, standing)
+    assert account.slots.holders() == {1: job(1), 2: job(7), 3: job(3)}
     assert not caplog.records

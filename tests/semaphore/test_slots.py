@@ -19,12 +19,13 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from manager import Settings
-from manager.semaphore import Holder, NotReadyError, Slots, connect
+from manager.semaphore import Holder, NotReadyError, Owner, Slots, connect
 from manager.semaphore.slots import Change
 
 pytestmark = pytest.mark.integration
 
 GRACE = 1000.0
+OWNER = Owner("ledger", account=1)
 BOUNDED = hypothesis.settings(max_examples=50, stateful_step_count=40, deadline=None)
 HOLDERS = [Holder(UUID(int=job), attempt) for job in range(1, 4) for attempt in (1, 2)]
 _accounts = itertools.count(1)
@@ -41,9 +42,9 @@ class SlotsModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        account = f"model-{next(_accounts)}"
-        self.key = f"enrichd:{{{account}}}:slots"
-        self.slots = Slots(self.redis, account)
+        owner = Owner("model", next(_accounts))
+        self.key = owner.slots
+        self.slots = Slots(self.redis, owner)
         self.cap = 5
         self.foreign = 0  # as the ledger knows it
         self.counted = 0  # as the last rebuild told Redis
@@ -172,7 +173,7 @@ def test_slots_behave_like_the_model(settings: Settings) -> None:
 
 @pytest.fixture
 def slots(settings: Settings) -> Slots:
-    made = Slots(connect(settings), settings.account)
+    made = Slots(connect(settings), OWNER)
     made.rebuild([], foreign=0, grace=GRACE)
     return made
 
@@ -197,7 +198,7 @@ def test_what_is_no_holder_is_mended_and_holds_its_slot_until_then(
     slots: Slots, settings: Settings
 ) -> None:
     with connect(settings) as redis:
-        redis.hset(f"enrichd:{{{settings.account}}}:slots", "1", "nonsense")
+        redis.hset(OWNER.slots, "1", "nonsense")
     assert slots.holders() == {1: None}
     assert slots.acquire(HOLDERS[0], cap=5) == 2
     assert slots.rebuild([], foreign=0, grace=GRACE) == [Change(1, None, None)]
@@ -211,8 +212,11 @@ def test_slots_are_listed_in_the_order_of_their_numbers(slots: Slots) -> None:
     assert list(slots.holders().items()) == list(enumerate(more, start=1))
 
 
-def test_accounts_share_nothing(settings: Settings, slots: Slots) -> None:
-    other = Slots(connect(settings), "another")
+@pytest.mark.parametrize("stranger", [Owner("ledger", 2), Owner("another", 1)])
+def test_accounts_and_ledgers_share_nothing(
+    settings: Settings, slots: Slots, stranger: Owner
+) -> None:
+    other = Slots(connect(settings), stranger)
     with pytest.raises(NotReadyError):
         other.acquire(HOLDERS[0], cap=5)
     other.rebuild([], foreign=5, grace=GRACE)

@@ -23,27 +23,22 @@ from pydantic import SecretStr
 
 from manager import Manager, Request, Settings, faultpoint
 from manager.ledger.connect import connection_arguments
+from manager.operator import accounts
+from manager.operator.job import give_up
+from manager.semaphore import Holder
+from manager.steps.account import Account
 from manager.steps.context import Context, Wake
+from manager.steps.look import look
 from manager.steps.merge import merge
 from manager.steps.pack import pack
-from manager.steps.poll import poll
-from manager.steps.reconcile import reconcile
+from manager.steps.registry import run as run_step
 from manager.steps.resolve import resolve
 from manager.steps.submit import submit
 from manager.steps.sweep import sweep
 from sandbox import Sandbox
 from tests.steps.patience import until
+from tests.steps.vendor_clock import VendorClock
 
-Steps = dict[str, Callable[..., list[Wake]]]
-STEPS: Steps = {
-    "sweep": sweep,
-    "reconcile": reconcile,
-    "pack": pack,
-    "poll": poll,
-    "submit": submit,
-    "resolve": resolve,
-    "merge": merge,
-}
 # Longer than any job takes at the sandbox, and than any wait that is tested.
 LONG = 60.0
 ROUNDS = 200
@@ -67,9 +62,13 @@ WHERE (r.total, r.fulfilled, r.not_found, r.failed, r.cancelled)
 class Driver:
     """The steps of the daemon, and what a test wants to know of its ledger."""
 
-    def __init__(self, settings: Settings, sandbox: Sandbox, results_dir: Path) -> None:
+    def __init__(
+        self, settings: Settings, sandbox: Sandbox, results_dir: Path, account: str | None = None
+    ) -> None:
         self.sandbox = sandbox
+        self.clock = VendorClock(sandbox)
         self.context = Context(settings, "test")
+        self.account: Account = self.context.account(account or settings.account)
         self.manager = Manager(settings)
         self._results_dir = results_dir
         self._others: list[Driver] = []
@@ -80,10 +79,11 @@ class Driver:
     def another(self, **changes: Any) -> Driver:
         """One beside it, as in another process, with some settings changed."""
         for secret in ("vendor_api_key", "redis_url"):
-            if secret in changes:
+            if changes.get(secret) is not None:
                 changes[secret] = SecretStr(changes[secret])
         settings = self.context.settings.model_copy(update=changes)
         self._others.append(Driver(settings, self.sandbox, self._results_dir))
+        self._others[-1].clock = self.clock
         return self._others[-1]
 
     def close(self) -> None:
@@ -98,20 +98,55 @@ class Driver:
     def enqueue(self, count: int, *, first: int = 0, unknown: int = 0, **arguments: Any) -> Request:
         """Ask for that many domains, numbered from `first` on, and some that nobody knows."""
         strangers = [f"stranger-{first + number}.example" for number in range(unknown)]
-        return self.manager.enqueue("domains", domains(count, first) + strangers, **arguments)
+        written = domains(count, first) + strangers
+        return self.manager.enqueue("domains", written, account=self.account.name, **arguments)
+
+    def wake(self, step: str, job_id: UUID | None = None) -> Wake:
+        """A wake-up of its account."""
+        return Wake(step, self.account.name, job_id)
 
     def packed(self, count: int = 0, **arguments: Any) -> UUID:
         """A job of such a request, packed; without a count, of what waits."""
         if count:
             self.enqueue(count, **arguments)
-        [wake] = pack(self.context)
+        wake = self.pack()[0]
         assert wake.job_id
         return wake.job_id
+
+    def pack(self) -> list[Wake]:
+        """Pack as many jobs as are wanted; the wake-ups of their submissions."""
+        found: list[Wake] = []
+        while wakes := pack(self.context, self.account):
+            found += [wake for wake in wakes if wake.step == "submit"]
+        return found
+
+    def submit(self, job_id: UUID) -> list[Wake]:
+        """Submit it."""
+        self.clock.pass_by(0)
+        return submit(self.context, self.account, job_id)
+
+    def merge(self, job_id: UUID) -> list[Wake]:
+        """Merge it."""
+        return merge(self.context, self.account, job_id)
+
+    def sweep(self) -> list[Wake]:
+        """Sweep."""
+        return sweep(self.context, self.account)
+
+    def look_now(self) -> list[Wake]:
+        """Look, whether it is time to or not."""
+        self.hasten()
+        return look(self.context, self.account)
+
+    def resolve(self, job_id: UUID) -> list[Wake]:
+        """Resolve it, whether it is time to or not."""
+        self.hasten()
+        return resolve(self.context, self.account, job_id)
 
     def accepted(self, count: int = 0, **arguments: Any) -> UUID:
         """A job that the vendor has."""
         job_id = self.packed(count, **arguments)
-        submit(self.context, job_id)
+        self.submit(job_id)
         assert self.job(job_id).state == "pending"
         return job_id
 
@@ -119,8 +154,7 @@ class Driver:
         """A job whose results wait to be merged."""
         job_id = self.accepted(count, **arguments)
         self.sandbox.advance(LONG)
-        self.hasten()
-        poll(self.context)
+        self.look_now()
         assert self.job(job_id).state == "completed"
         return job_id
 
@@ -128,9 +162,19 @@ class Driver:
         """A job whose submission ended without an answer."""
         self.sandbox.fault("submit", fault, **arguments)
         job_id = self.packed(count, first=first)
-        submit(self.context, job_id)
+        self.submit(job_id)
         assert self.job(job_id).state == "submitting"
         return job_id
+
+    def give_up(self, job_id: UUID) -> None:
+        """An operator frees the slot of a job that does not end."""
+        give_up(self.context, job_id)
+
+    def take_slot(self, job_id: UUID) -> Holder:
+        """A worker takes a slot for the job's next attempt, and has not gone on yet."""
+        holder = Holder(job_id, self.job(job_id).attempts + 1)
+        assert self.account.slots.acquire(holder, 5)
+        return holder
 
     def pause(self) -> None:
         """An operator pauses the account."""
@@ -138,22 +182,40 @@ class Driver:
 
     def resume(self) -> None:
         """An operator resumes it."""
-        self.execute("UPDATE account SET paused_reason = NULL, paused_at = NULL")
+        accounts.resume(self.context.settings, self.account.name)
 
     # How time passes
 
     def hasten(self, seconds: float = 0) -> None:
         """Make due what waits, open the rate limits, and let submissions be that much older."""
+        self.clock.pass_by(seconds)
+        self.execute("UPDATE job SET due_at = now() WHERE due_at > now()")
         self.execute(
-            "UPDATE job SET due_at = least(due_at, now()), "
-            "submitting_at = submitting_at - make_interval(secs => %(seconds)s) "
-            "WHERE ended_at IS NULL",
+            "UPDATE job SET submitting_at = submitting_at - make_interval(secs => %(seconds)s), "
+            "unresolved_at = unresolved_at - make_interval(secs => %(seconds)s)",
             seconds=seconds,
         )
         self.execute("UPDATE enrichment SET due_at = now() WHERE due_at > now()")
-        redis = self.context.redis
-        for key in redis.scan_iter(f"enrichd:{{{self.context.settings.account}}}:rate:*"):
-            redis.delete(key)
+        self.execute(
+            "UPDATE account SET look_at = now(), "
+            "looked_at = looked_at - make_interval(secs => %(seconds)s)",
+            seconds=seconds,
+        )
+        self.execute(
+            "UPDATE vendor_job SET judge_at = now(), "
+            "first_seen_at = first_seen_at - make_interval(secs => %(seconds)s)",
+            seconds=seconds,
+        )
+        self.account.gate.forget()
+
+    def age(self, job_id: UUID, seconds: float) -> None:
+        """Let its acceptance be that much longer ago."""
+        self.execute(
+            "UPDATE job SET accepted_at = accepted_at - make_interval(secs => %(seconds)s) "
+            "WHERE id = %(id)s",
+            seconds=seconds,
+            id=job_id,
+        )
 
     def run(self, *wakes: Wake) -> None:
         """Run these steps and those that they wake, but for sweeps."""
@@ -164,19 +226,21 @@ class Driver:
 
     def only(self, wake: Wake) -> list[Wake]:
         """Run this step alone."""
-        return STEPS[wake.step](self.context, *([wake.job_id] if wake.job_id else []))
+        return [it for it in run_step(self.context, wake) if it.delay == 0]
 
     def look(self, job_id: UUID, times: int = 1) -> str:
-        """Resolve it that many times, as if the window had passed long ago; its state then."""
+        """Look and resolve it so often, as if the window had passed long ago; its state."""
         for _ in range(times):
             self.hasten(seconds=LONG)
-            resolve(self.context, job_id)
+            look(self.context, self.account)
+            self.hasten()
+            resolve(self.context, self.account, job_id)
         state: str = self.job(job_id).state
         return state
 
     def step(self) -> None:
         """One sweep and all that it finds; then a good while passes."""
-        self.run(*sweep(self.context), Wake("reconcile"))
+        self.run(*self.sweep())
         self.sandbox.advance(LONG)
         self.hasten(seconds=LONG)
 
@@ -216,12 +280,13 @@ class Driver:
 
     def paused(self) -> str | None:
         """Why the account is paused."""
-        reason: str | None = self.value("SELECT paused_reason FROM account")
+        sql = "SELECT paused_reason FROM account WHERE id = %(id)s"
+        reason: str | None = self.value(sql, id=self.account.id)
         return reason
 
     def held(self) -> set[UUID]:
         """The jobs that hold slots in Redis."""
-        return {it.job_id for it in self.context.slots.holders().values() if it}
+        return {it.job_id for it in self.account.slots.holders().values() if it}
 
     def calls(self, route: str) -> int:
         """How often the vendor was called there."""
@@ -254,10 +319,14 @@ class Driver:
 
     def replace_part(self, batch_id: str, change: Callable[[bytes], bytes]) -> None:
         """The same for a job whose batch_id the ledger does not know."""
-        link = self.context.vendor.status(batch_id).links[0]
+        link = self.account.vendor.status(batch_id).links[0]
         httpx.get(link, trust_env=False).raise_for_status()  # it is made when first asked for
         file = self._results_dir / batch_id / "part-00000.jsonl.gz"
         file.write_bytes(change(file.read_bytes()))
+
+    def gone(self, batch_id: str) -> None:
+        """The vendor's results of a job that has ended are not there any more."""
+        self.replace_part(batch_id, lambda _: b"")
 
 
 def domains(count: int, first: int = 0) -> list[str]:
@@ -286,7 +355,7 @@ def closed_port() -> int:
 def under_way(driver: Driver, job_id: UUID) -> Iterator[threading.Thread]:
     """The job's submission, with the vendor's answer held back until the clock moves."""
     driver.sandbox.fault("submit", "delay", seconds=1)
-    thread = threading.Thread(target=submit, args=(driver.context, job_id))
+    thread = threading.Thread(target=driver.submit, args=(job_id,))
     thread.start()
     try:
         until(lambda: not driver.sandbox.faults())

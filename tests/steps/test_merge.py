@@ -10,9 +10,6 @@ import pytest
 from manager import Outcome, Request
 from manager.steps import merge as merging
 from manager.steps.backoff import waited
-from manager.steps.merge import merge
-from manager.steps.pack import pack
-from manager.steps.poll import poll
 from tests.steps.driver import LONG, MISCOUNTED, Driver, domains
 
 pytestmark = pytest.mark.integration
@@ -32,12 +29,12 @@ def assert_counted(driver: Driver) -> None:
 def test_what_was_delivered_is_fulfilled_and_the_rest_is_not_found(driver: Driver) -> None:
     request = driver.enqueue(3, unknown=2)
     job_id = driver.completed()
-    assert merge(driver.context, job_id) == []
+    assert driver.merge(job_id) == []
     assert counters(request) == (3, 2, 0, 0)
     results = list(request.results())
     assert [result.outcome for result in results] == ["fulfilled"] * 3 + ["not_found"] * 2
     for number, result in enumerate(results[:3]):
-        assert result.company_id == 10_000_000 + number
+        assert result.vendor_id == 10_000_000 + number
         assert result.record is not None
         assert result.record["basic_info"]["primary_domain"] == domains(1, number)[0]
         assert result.fetched_at is not None
@@ -50,7 +47,7 @@ def test_what_was_delivered_is_fulfilled_and_the_rest_is_not_found(driver: Drive
 def test_results_in_several_parts_are_one(driver: Driver) -> None:
     driver.sandbox.set(part_lines=2)
     request = driver.enqueue(5, unknown=1)
-    merge(driver.context, driver.completed())
+    driver.merge(driver.completed())
     assert driver.calls("download") == 3
     assert counters(request) == (5, 1, 0, 0)
 
@@ -59,7 +56,7 @@ def test_without_results_nothing_is_downloaded_and_nothing_was_found(driver: Dri
     request = driver.enqueue(0, unknown=3)
     job_id = driver.completed()
     assert driver.job(job_id).result_count == 0
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert driver.calls("download") == 0
     assert counters(request) == (0, 3, 0, 0)
     assert driver.job(job_id).state == "merged"
@@ -73,7 +70,7 @@ def test_requests_that_share_enrichments_are_each_counted_by_their_own_items(
     repeats = driver.manager.enqueue(
         "domains", ["COMPANY-0000001.example", *domains(2), "x.example"]
     )
-    pack(driver.context)
+    driver.pack()
     joined = driver.enqueue(1)
     cancelled = driver.enqueue(3)
     cancelled.cancel()
@@ -93,13 +90,13 @@ def test_requests_that_share_enrichments_are_each_counted_by_their_own_items(
 def test_a_request_in_several_jobs_is_finished_with_the_last(driver: Driver) -> None:
     driver = driver.another(job_size=2)
     request = driver.enqueue(5)
-    driver.run(*pack(driver.context))
+    driver.run(*driver.pack())
     driver.sandbox.advance(LONG)
     driver.hasten()
-    poll(driver.context)
+    driver.look_now()
     finished = []
     for job in driver.rows("SELECT id FROM job"):
-        merge(driver.context, job.id)
+        driver.merge(job.id)
         finished.append(request.progress().finished)
     assert finished == [False, False, True]
     assert_counted(driver)
@@ -110,7 +107,7 @@ def test_those_who_wait_for_a_request_are_told_that_it_has_finished(driver: Driv
     job_id = driver.completed()
     with psycopg.connect(driver.context.settings.postgres, autocommit=True) as listener:
         listener.execute("LISTEN enrichd_finished")
-        merge(driver.context, job_id)
+        driver.merge(job_id)
         told = [it.payload for it in listener.notifies(timeout=10, stop_after=1)]
     assert told == [str(request.id)]
 
@@ -138,7 +135,7 @@ def test_a_request_cancelled_while_its_job_runs_is_counted_as_cancelled_only(
     other = driver.enqueue(1)
     job_id = driver.completed()
     request.cancel()
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert counters(request) == (0, 0, 0, 3)
     assert counters(other) == (1, 0, 0, 0)
     assert driver.states() == {"fulfilled": 3}, "what was paid for is kept for those who ask next"
@@ -147,21 +144,21 @@ def test_a_request_cancelled_while_its_job_runs_is_counted_as_cancelled_only(
 
 def test_a_job_that_is_not_completed_is_not_merged(driver: Driver) -> None:
     job_id = driver.accepted(2)
-    assert merge(driver.context, job_id) == []
+    assert driver.merge(job_id) == []
     assert driver.job(job_id).state == "pending"
 
 
 def test_nothing_is_left_in_the_spool(driver: Driver) -> None:
-    merge(driver.context, driver.completed(3))
+    driver.merge(driver.completed(3))
     assert list(driver.context.spool_dir.iterdir()) == []
 
 
 def test_links_that_have_expired_are_replaced_by_fresh_ones(driver: Driver) -> None:
     driver.sandbox.fault("download", "status", status=403)
     job_id = driver.completed(3)
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert driver.job(job_id).state == "merged"
-    assert driver.calls("status") == 3, "one poll, one for the links, one for fresh links"
+    assert driver.calls("status") == 2, "one for the links, one for fresh links"
 
 
 def test_results_that_are_gone_expire_with_the_reason_and_are_not_bought_again(
@@ -175,10 +172,10 @@ def test_results_that_are_gone_expire_with_the_reason_and_are_not_bought_again(
     driver.execute("UPDATE job SET completed_at = completed_at - interval '1 day', failures = 1000")
     for _ in range(7):
         driver.hasten()
-        merge(driver.context, job_id)
+        driver.merge(job_id)
         assert driver.job(job_id).state == "completed"
     driver.hasten()
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert driver.job(job_id).state == "expired"
     [reason] = {result.reason for result in request.results()}
     assert reason is not None
@@ -208,7 +205,7 @@ def test_a_vendor_in_trouble_delays_the_merge(
 ) -> None:
     job_id = driver.completed(3)
     driver.sandbox.fault(route, fault, **arguments)
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     job = driver.job(job_id)
     assert (job.state, job.failures) == ("completed", 1)
     assert job.error
@@ -220,7 +217,7 @@ def test_a_vendor_in_trouble_delays_the_merge(
 def test_a_download_that_is_cut_off_goes_on(driver: Driver) -> None:
     job_id = driver.completed(3)
     driver.sandbox.fault("download", "cut")
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert driver.calls("download") == 2
     assert driver.states() == {"fulfilled": 3}
 
@@ -230,7 +227,7 @@ def test_a_full_disk_delays_the_merge(driver: Driver) -> None:
     spool = driver.context.spool_dir
     spool.parent.mkdir(parents=True, exist_ok=True)
     spool.write_bytes(b"no directory")
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert driver.job(job_id).state == "completed"
     spool.unlink()
     driver.drain()

@@ -13,10 +13,6 @@ import pytest
 
 from manager import Request
 from manager.faultpoint import FaultPointError
-from manager.steps.context import Wake
-from manager.steps.merge import merge
-from manager.steps.poll import poll
-from manager.steps.submit import submit
 from tests.steps.driver import LONG, MISCOUNTED, Driver, armed, domains
 from tests.steps.patience import until
 
@@ -24,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 WAITS_FOR_A_ROW = """
 SELECT pid FROM pg_stat_activity
-WHERE application_name LIKE 'enrichd test %%' AND wait_event_type = 'Lock'
+WHERE application_name LIKE 'enrichd:test %%' AND wait_event_type = 'Lock'
 """
 
 
@@ -47,13 +43,13 @@ def assert_merged_once(driver: Driver, request: Request, count: int) -> None:
 
 
 POINTS = (
-    "before merge.completed_job",
+    "before ended.job",
     "before vendor.status",
     "before vendor.download",
     "after vendor.download",
-    "before merge.create_staging",
-    "after merge.create_staging",
-    "after merge.lock_enrichments",
+    "before staging.create",
+    "after staging.create",
+    "after settle.lock_enrichments",
     "after merge.insert_results",
     "after merge.stray_lines",
     "after settle.settle_job",
@@ -71,7 +67,7 @@ def test_a_merge_that_is_cut_off_has_done_all_or_nothing_and_is_repeated(
     request = driver.enqueue(3)
     job_id = driver.completed()
     with armed(point), pytest.raises(FaultPointError):
-        merge(driver.context, job_id)
+        driver.merge(job_id)
     seen = request.progress()
     assert (seen.fulfilled, seen.finished) in ((0, False), (3, True))
     assert driver.value("SELECT count(*) FROM result") == seen.fulfilled
@@ -82,10 +78,10 @@ def test_a_merge_that_is_cut_off_has_done_all_or_nothing_and_is_repeated(
 def test_another_machine_goes_on_without_the_spool_of_the_first(driver: Driver) -> None:
     request = driver.enqueue(3)
     job_id = driver.completed()
-    with armed("before merge.create_staging"), pytest.raises(FaultPointError):
-        merge(driver.context, job_id)
+    with armed("before staging.create"), pytest.raises(FaultPointError):
+        driver.merge(job_id)
     shutil.rmtree(driver.context.spool_dir)
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert_merged_once(driver, request, 3)
 
 
@@ -96,7 +92,7 @@ def test_a_merge_whose_connection_is_cut_is_repeated(driver: Driver) -> None:
 
     def work() -> None:
         try:
-            merge(driver.context, job_id)
+            driver.merge(job_id)
         except psycopg.OperationalError as error:
             failed.append(error)
 
@@ -118,16 +114,16 @@ def test_two_merges_at_once_are_one(driver: Driver) -> None:
     job_id = driver.completed()
     other = driver.another()
     with held(driver) as caller:
-        merging = threading.Thread(target=merge, args=(driver.context, job_id))
+        merging = threading.Thread(target=driver.merge, args=(job_id,))
         merging.start()
         until(lambda: driver.rows(WAITS_FOR_A_ROW))
-        assert merge(other.context, job_id) == []  # at once: it does not wait for the first
+        assert other.merge(job_id) == []  # at once: it does not wait for the first
         assert driver.job(job_id).state == "completed"
         caller.rollback()
         merging.join()
     assert_merged_once(driver, request, 2)
     downloads = driver.calls("download")
-    merge(other.context, job_id)
+    other.merge(job_id)
     assert driver.calls("download") == downloads
 
 
@@ -139,7 +135,7 @@ def test_a_callers_open_transaction_delays_only_the_merge_of_what_it_joined(
     hasty = driver.another(merge_lock_timeout=0.1)
     with psycopg.connect(driver.context.settings.postgres) as caller:
         joined = driver.manager.enqueue("domains", domains(2), connection=caller)
-        merge(hasty.context, job_id)
+        hasty.merge(job_id)
         job = driver.job(job_id)
         assert (job.state, job.failures, job.bad_files) == ("completed", 1, 0)
         assert "lock timeout" in job.error
@@ -169,12 +165,16 @@ def test_a_callers_open_transaction_does_not_hold_up_the_worker_that_fails_its_j
     request = driver.enqueue(2, fields=fields)
     job_id = driver.packed()
     with held(driver, fields):
-        submit(hasty.context, job_id)
+        hasty.submit(job_id)
         driver.sandbox.advance(LONG)
         driver.hasten()
-        poll(hasty.context)
+        hasty.look_now()
         assert driver.job(other).state == "completed"
-        assert driver.job(job_id).state == ("pending" if fault == "fail_job" else "packed")
+        assert driver.job(job_id).state == ("stopped" if fault == "fail_job" else "packed")
+        hasty.merge(job_id)
+        assert driver.states() == {"packed": 5}
+        assert driver.job(job_id).failures == 1
+        assert "a caller's transaction" in driver.job(job_id).error or fault != "fail_job"
     driver.drain()
     ends = [str(result.outcome) for result in request.results()]
     assert (
@@ -196,7 +196,7 @@ def test_a_callers_open_transaction_does_not_hold_up_the_end_of_a_job_that_is_to
     job_id = driver.completed()
     driver.rewrite(job_id, lambda lines: [b"x" * 2048])
     with held(driver):
-        merge(hasty.context, job_id)
+        hasty.merge(job_id)
         assert driver.job(job_id).state == "completed"
         assert "lock timeout" in driver.job(job_id).error
         assert driver.job(job_id).wait > 0
@@ -207,5 +207,5 @@ def test_a_callers_open_transaction_does_not_hold_up_the_end_of_a_job_that_is_to
 def test_a_doubled_wake_up_merges_once(driver: Driver) -> None:
     request = driver.enqueue(3)
     job_id = driver.completed()
-    driver.run(*[Wake("merge", job_id)] * 3)
+    driver.run(*[driver.wake("merge", job_id)] * 3)
     assert_merged_once(driver, request, 3)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from manager.steps import merge as merging
-from manager.steps.merge import merge
+from manager.steps import results_file
 from tests.steps.driver import Driver, domains
 from tests.steps.results_file import envelope, outcomes, reasons, strays
 
@@ -33,11 +32,11 @@ def test_a_strange_record_is_stored(driver: Driver, data: bytes, stored: Any) ->
     request = driver.enqueue(1)
     job_id = driver.completed()
     driver.rewrite(job_id, lambda _: [envelope(domains(1)[0], data)])
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     [result] = request.results()
     assert result.outcome == "fulfilled"
     assert result.record == (json.loads(data) if stored is ... else stored)
-    assert result.company_id == 1, "the envelope's, where the record's is no bigint"
+    assert result.vendor_id == 1, "the envelope's, where the record's is no bigint"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_a_record_that_cannot_be_stored_fails_alone(driver: Driver, data: bytes)
     job_id = driver.completed()
     bad = envelope(domains(1)[0], data)
     driver.rewrite(job_id, lambda lines: [bad if b"0000000" in it else it for it in lines])
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert outcomes(driver, request) == ["failed", "fulfilled", "fulfilled"]
     [reason] = reasons(request)
     assert "cannot be read" in reason
@@ -72,7 +71,7 @@ def test_an_internal_id_beyond_bigint_spoils_only_its_envelope(
     job_id = driver.completed()
     bad = envelope(domains(1)[0], internal_id=internal_id)
     driver.rewrite(job_id, lambda lines: [bad if b"0000000" in it else it for it in lines])
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert outcomes(driver, request) == ["failed", "fulfilled"]
 
 
@@ -81,7 +80,7 @@ def test_a_strange_identifier_is_a_stray(driver: Driver, identifier: str) -> Non
     request = driver.enqueue(2)
     job_id = driver.completed()
     driver.rewrite(job_id, lambda lines: [envelope(identifier), lines[1]])
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert sorted(outcomes(driver, request)) == ["failed", "fulfilled"]
     assert len(strays(driver, job_id)) == 1
 
@@ -90,12 +89,12 @@ def test_a_record_that_only_postgres_refuses_fails_alone(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No such record is known, so our own look at them is left out."""
-    monkeypatch.setattr(merging, "storable", bytes.decode)
+    monkeypatch.setattr(results_file, "storable", bytes.decode)
     request = driver.enqueue(3)
     job_id = driver.completed()
     bad = envelope(domains(1)[0], rb'{"x": "\u0000"}')
     driver.rewrite(job_id, lambda lines: [bad if b"0000000" in it else it for it in lines])
-    merge(driver.context, job_id)
+    driver.merge(job_id)
     assert outcomes(driver, request) == ["failed", "fulfilled", "fulfilled"]
     assert reasons(request) == ["the record cannot be stored as jsonb"]
     assert [content for _, _, content in strays(driver, job_id)] == [bad]

@@ -20,17 +20,21 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from psycopg import Connection
+from psycopg import Connection, Cursor
+from psycopg.rows import namedtuple_row
+from psycopg.types.json import Json
 
 from manager import Manager, Settings
-from manager.ledger.connect import execute, one, rows
+from manager.endpoints import ENDPOINTS
+from manager.ledger.execute import execute
+from manager.steps import pack as packing
 from manager.steps.context import Context, Wake
-from manager.steps.pack import SQL, pack
+from manager.steps.pack import SQL
 from manager.steps.settle import fail_job, settle
 
 pytestmark = pytest.mark.integration
 
-SIZE, LINGER, STEP, CAP, AHEAD = 3, 100, 60, 5, 1
+SIZE, LINGER, STEP, CAP, AHEAD = 3, 100, 60, 5, 2
 BOUNDED = hypothesis.settings(max_examples=30, stateful_step_count=25, deadline=None)
 
 PENDING = """
@@ -71,7 +75,8 @@ FROM job j JOIN lane l ON l.id = j.lane_id JOIN enrichment e ON e.job_id = j.id
 GROUP BY j.id, l.fields ORDER BY j.id
 """
 LANE = """
-INSERT INTO lane (account_id, endpoint, identifier_type, fields) VALUES (1, 'e', 'names', '{}')
+INSERT INTO lane (account_id, endpoint, identifier_type, fields)
+VALUES (1, 'company/enrich', 'names', '{}')
 """
 BACKLOG = """
 INSERT INTO enrichment (lane_id, state, key, identifier, due_at, rank)
@@ -103,6 +108,29 @@ def context(settings: Settings) -> Iterator[Context]:
 def ledger(context: Context) -> Iterator[Connection[Any]]:
     with context.ledger.connect() as connection:
         yield connection
+
+
+def rows(ledger: Connection[Any], sql: str, parameters: dict[str, Any]) -> list[Any]:
+    return Cursor(ledger, row_factory=namedtuple_row).execute(sql.encode(), parameters).fetchall()
+
+
+def one(ledger: Connection[Any], sql: str, parameters: dict[str, Any]) -> Any:
+    [row] = rows(ledger, sql, parameters)
+    return row
+
+
+def pack_one(context: Context) -> list[Wake]:
+    """What one call gives."""
+    [account] = context.accounts()
+    return packing.pack(context, account)
+
+
+def pack(context: Context) -> list[Wake]:
+    """Pack until nothing is wanted or ready; the wake-ups of the submissions."""
+    found: list[Wake] = []
+    while wakes := pack_one(context):
+        found += [wake for wake in wakes if wake.step == "submit"]
+    return found
 
 
 class Packed(NamedTuple):
@@ -210,7 +238,7 @@ class PackerModel(RuleBasedStateMachine):
         wakes = pack(self.context)
         assert packed(self.ledger) == before + due
         made = {row.id: set(row.ids) for row in content(self.ledger) if row.id not in self.jobs}
-        assert wakes == [Wake("submit", job_id) for job_id in made]
+        assert [wake.job_id for wake in wakes] == list(made)
         self.jobs |= made
 
     @precondition(lambda self: self.in_state("packed") and len(self.in_state("pending")) < CAP)
@@ -223,7 +251,7 @@ class PackerModel(RuleBasedStateMachine):
     def end(self, data: st.DataObject, failed: bool) -> None:
         job_id = data.draw(st.sampled_from(self.in_state("pending")))
         if failed:
-            fail_job(self.ledger, self.context.settings, job_id, "test", again=True)
+            fail_job(self.ledger, self.context.settings, 1, job_id, "test", again=True)
         else:
             finish(self.ledger, job_id)
         del self.jobs[job_id]
@@ -323,6 +351,63 @@ def test_only_as_many_jobs_are_packed_as_keep_the_slots_fed(
     assert pack(context) == [], "two are active and four are packed for three free slots"
     finish(ledger, first)
     assert len(pack(context)) == 1
+
+
+def test_each_call_packs_one_job_and_comes_again_so_that_it_is_submitted_meanwhile(
+    context: Context, ledger: Connection[Any]
+) -> None:
+    enqueue(context, "a", list(range(2 * SIZE)))
+    name = context.settings.account
+    for job in (1, 2):
+        wakes = pack_one(context)
+        assert len(content(ledger)) == job
+        assert wakes == [Wake("submit", name, content(ledger)[-1].id), Wake("pack", name)]
+    assert pack_one(context) == []
+
+
+def test_a_job_holds_no_more_than_its_endpoint_takes(
+    context: Context, ledger: Connection[Any]
+) -> None:
+    large = Context(context.settings.model_copy(update={"job_size": 10_000}), "test")
+    urls = [f"https://linkedin.com/in/person-{number}" for number in range(650)]
+    Manager(context.settings).enqueue(
+        "professional_network_profile_urls",
+        urls,
+        endpoint="person/contact/enrich",
+        fields=["business_email"],
+    )
+    assert len(pack(large)) == 2
+    age(ledger, LINGER)
+    assert len(pack(large)) == 1
+    most = ENDPOINTS["person/contact/enrich"].job_size
+    assert [row.identifier_count for row in content(ledger)] == [most, most, 650 - 2 * most]
+    assert most == 300
+
+
+def test_what_waits_for_a_paused_endpoint_is_not_packed_and_takes_no_room(
+    context: Context, ledger: Connection[Any]
+) -> None:
+    urls = [f"https://linkedin.com/in/person-{number}" for number in range(100)]
+    people = Manager(context.settings).enqueue(
+        "professional_network_profile_urls", urls, endpoint="person/enrich"
+    )
+    assert len(pack(context)) == CAP + AHEAD
+    ledger.execute("INSERT INTO endpoint_pause VALUES (1, 'person/enrich', 'test')")
+    enqueue(context, "a", list(range(100)))
+    assert len(pack(context)) == CAP + AHEAD, "as if there were no others"
+    ledger.execute("DELETE FROM endpoint_pause")
+    assert pack(context) == []
+    assert people.progress().waiting == 100
+
+
+def test_a_lane_of_an_endpoint_that_this_release_does_not_know_is_left_alone(
+    context: Context, ledger: Connection[Any]
+) -> None:
+    enqueue(context, "a", [1, 2, 3])
+    ledger.execute("UPDATE lane SET endpoint = 'company/of/tomorrow'")
+    enqueue(context, "b", [1, 2, 3])
+    assert len(pack(context)) == 1
+    assert keys(ledger) == ["b: 1 2 3"]
 
 
 def test_on_a_paused_account_nothing_is_packed(context: Context, ledger: Connection[Any]) -> None:
@@ -515,6 +600,7 @@ def test_the_cost_of_a_job_does_not_grow_with_the_backlog(
         "lane_id": one(ledger, "SELECT id FROM lane", {}).id,
         "job_id": UUID(int=1),
         "job_size": 10_000,
+        "sizes": Json({"company/enrich": 10_000}),
         "linger": timedelta(0),
         "lingered": "",
         "one_unresolved": False,

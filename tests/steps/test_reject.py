@@ -12,8 +12,6 @@ import pytest
 
 from manager import Outcome
 from manager.steps import reject
-from manager.steps.context import Wake
-from manager.steps.submit import submit
 from sandbox.catalogue import SELECTABLE
 from tests.steps.driver import Driver, domains
 
@@ -97,7 +95,7 @@ def test_several_poisonous_identifiers_are_all_found(driver: Driver) -> None:
 def test_a_rejected_job_keeps_its_history_and_frees_its_slot(driver: Driver) -> None:
     poison(driver, domains(1)[0])
     job_id = driver.packed(2)
-    wakes = submit(driver.context, job_id)
+    wakes = driver.submit(job_id)
     job = driver.job(job_id)
     assert (job.state, job.slot) == ("rejected", None)
     assert job.ended_at is not None
@@ -121,7 +119,7 @@ def test_a_vendor_that_refuses_everything_pauses_the_account(
     monkeypatch.setattr(reject, "REFUSALS", 4)
     driver.sandbox.fault("submit", "status", status=400, times=None)
     driver.enqueue(64)
-    driver.run(Wake("pack"))
+    driver.run(driver.wake("pack"))
     assert submissions(driver) == {"400": 4}
     assert (driver.paused() or "").startswith("the vendor has refused 4 submissions in a row")
     assert driver.states() == {"packed": 64}, "none of them is to blame"
@@ -136,9 +134,9 @@ def test_refusals_at_once_are_counted_one_after_the_other(
     all_ready = threading.Barrier(4)
 
     def at_once(job_id: UUID) -> None:
-        context = driver.another().context
+        other = driver.another()
         all_ready.wait()
-        submit(context, job_id)
+        other.submit(job_id)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(at_once, jobs))
@@ -161,7 +159,7 @@ def test_a_refusal_counts_for_every_request_that_wanted_the_identifier(driver: D
     poison(driver, domains(1)[0])
     requests = [driver.enqueue(2), driver.enqueue(1), driver.enqueue(1, first=1)]
     cancelled = driver.enqueue(2)
-    driver.run(Wake("pack"))
+    driver.run(driver.wake("pack"))
     cancelled.cancel()
     driver.drain()
     counters = [(p.failed, p.fulfilled) for p in (request.progress() for request in requests)]

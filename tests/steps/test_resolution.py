@@ -11,8 +11,8 @@ import pytest
 
 from manager.errors import ConfigurationError, ConflictError, NotFoundError, UnavailableError
 from manager.operator import resolution
+from manager.steps.attempt import KEEP_ANSWER
 from manager.steps.context import Context
-from manager.steps.submit import KEEP_ANSWER, submit
 from manager.vendor.types import VendorJob
 from tests.steps.driver import LONG, Driver, domains
 
@@ -25,13 +25,14 @@ def stuck(driver: Driver) -> UUID:
     job_id = driver.unresolved(3, "reset_after")
     driver.sandbox.advance(LONG)
     driver.sandbox.fault("download", "status", status=404, times=None)
-    assert driver.look(job_id, times=10) == "submitting"
+    assert driver.look(job_id, times=4) == "submitting"
     driver.hasten(seconds=KEEP_ANSWER)
     return job_id
 
 
 def foreign(driver: Driver, count: int) -> str:
     """A job of somebody else with the same key, of so many identifiers."""
+    driver.clock.pass_by(0)
     made = driver.sandbox.foreign(identifiers=domains(count, first=9_000), seconds=5)
     batch_id: str = made["batch_id"]
     return batch_id
@@ -52,8 +53,10 @@ def test_what_an_operator_adopts_is_merged_and_not_bought_again(
 ) -> None:
     resolution.adopt(driver.context, stuck, batch_of(driver))
     job = driver.job(stuck)
-    assert (job.state, job.batch_id) == ("pending", batch_of(driver))
-    assert job.why == f"an operator: it is {batch_of(driver)}"
+    assert (job.state, job.batch_id, job.slot) == ("completed", batch_of(driver), None)
+    moves = "SELECT why FROM job_event WHERE job_id = %(id)s AND to_state = 'pending'"
+    assert driver.value(moves, id=stuck) == f"an operator: it is {batch_of(driver)}"
+    assert driver.held() == set()
     driver.sandbox.clear_faults()
     driver.drain()
     driver.assert_bought_once()
@@ -103,7 +106,7 @@ def test_a_job_from_before_the_submission_cannot_be_adopted(
 ) -> None:
     early = driver.job(stuck).submitting_at - timedelta(days=3)
     theirs = VendorJob(batch_id="theirs", status="completed", created_at=early)
-    monkeypatch.setattr(driver.context.vendor, "status", lambda _: theirs)
+    monkeypatch.setattr(driver.account.vendor, "status", lambda _, **__: theirs)
     with pytest.raises(ConflictError, match=f"theirs is not .* created at {early.date()}"):
         resolution.adopt(driver.context, stuck, "theirs")
 
@@ -120,7 +123,8 @@ def test_a_job_that_is_at_work_is_neither_adopted_nor_passed_over_without_force(
         resolution.send_again(driver.context, stuck)
     assert driver.job(stuck).state == "submitting"
     resolution.adopt(driver.context, stuck, batch_id, force=True)
-    assert driver.job(stuck).batch_id == batch_id
+    assert (driver.job(stuck).batch_id, driver.job(stuck).state) == (batch_id, "processing")
+    assert driver.held() == {stuck}
 
 
 def test_what_a_webhook_told_of_is_not_sent_again_without_force(driver: Driver) -> None:
@@ -157,7 +161,7 @@ def test_where_results_cannot_be_written_they_decide_nothing(
     nowhere = tmp_path / "file"
     nowhere.touch()
     resolution.adopt(driver.another(spool_dir=nowhere).context, stuck, batch_of(driver))
-    assert driver.job(stuck).state == "pending"
+    assert driver.job(stuck).state == "completed"
 
 
 def test_an_answer_that_comes_meanwhile_is_the_one_that_counts(
@@ -166,15 +170,15 @@ def test_an_answer_that_comes_meanwhile_is_the_one_that_counts(
     other = foreign(driver, 3)
     driver.sandbox.advance(LONG)
 
-    def answer_comes(*_: Any) -> VendorJob:
+    def answer_comes(*_: Any, **__: Any) -> VendorJob:
         driver.execute(
             "UPDATE job SET state = 'pending', why = 'accepted', batch_id = %(batch_id)s",
             batch_id=batch_of(driver),
         )
         return status(other)
 
-    status = driver.context.vendor.status
-    monkeypatch.setattr(driver.context.vendor, "status", answer_comes)
+    status = driver.account.vendor.status
+    monkeypatch.setattr(driver.account.vendor, "status", answer_comes)
     with pytest.raises(ConflictError, match=f"Job {stuck} is not `submitting` any more"):
         resolution.adopt(driver.context, stuck, other)
     assert driver.job(stuck).batch_id == batch_of(driver)
@@ -221,7 +225,7 @@ def test_what_is_not_submitting_has_nothing_to_resolve(driver: Driver) -> None:
     job_id = driver.packed(3)
     with pytest.raises(ConflictError, match="is packed: there is nothing to resolve"):
         resolution.send_again(driver.context, job_id)
-    submit(driver.context, job_id)
+    driver.submit(job_id)
     with pytest.raises(ConflictError, match="is pending: there is nothing to resolve"):
         resolution.adopt(driver.context, job_id, batch_of(driver))
 

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from manager.steps.context import Wake
-from manager.steps.poll import poll
+from manager.faultpoint import FaultPointError
 from manager.steps.resolve import resolve
-from manager.steps.submit import submit
-from tests.steps.driver import LONG, Driver, domains
+from tests.steps.driver import LONG, Driver, armed, domains
 from tests.steps.results_file import envelope
 
 pytestmark = pytest.mark.integration
@@ -21,6 +19,7 @@ def foreign(driver: Driver, seconds: float = 5, **arguments: Any) -> None:
     """A job of somebody else with the same key: of three unless it is told."""
     if not arguments:
         arguments = {"identifiers": domains(3, first=9_000)}
+    driver.clock.pass_by(0)
     driver.sandbox.foreign(seconds=seconds, **arguments)
 
 
@@ -36,11 +35,14 @@ def test_what_was_accepted_is_adopted_when_its_results_name_our_identifiers(
     assert driver.job(job_id).why == f"{why} (pending)"
     assert driver.held() == {job_id}, "what may be ours holds a slot"
     driver.sandbox.advance(LONG)
-    driver.hasten()
-    assert resolve(driver.context, job_id) == [Wake("poll")]
+    assert driver.wake("resolve", job_id) in driver.look_now(), "its end makes it due"
+    wakes = resolve(driver.context, driver.account, job_id)
+    assert wakes == [driver.wake("merge", job_id), driver.wake("sweep")]
     job, [sent] = driver.job(job_id), driver.sent()
-    assert (job.state, job.batch_id, job.slot) == ("pending", sent["batch_id"], 1)
-    assert job.why.startswith(f"resolved: it is {sent['batch_id']}")
+    assert (job.state, job.batch_id, job.slot) == ("completed", sent["batch_id"], None)
+    assert driver.held() == set()
+    moves = "SELECT why FROM job_event WHERE job_id = %(id)s AND to_state = 'pending'"
+    assert driver.value(moves, id=job_id).startswith(f"resolved: it is {sent['batch_id']}; its res")
     driver.drain()
     driver.assert_bought_once()
 
@@ -50,8 +52,8 @@ def test_it_is_found_as_soon_as_the_list_shows_it(driver: Driver) -> None:
     job_id = driver.unresolved(3, "status", status=504, after=True)
     window = driver.another(resolve_window=10_000)
     for _ in range(6):  # more than resolve_looks, but within the window
-        window.hasten()
-        resolve(window.context, job_id)
+        window.look_now()
+        window.resolve(job_id)
     assert driver.job(job_id).why == "unresolved: not on the vendor's list yet"
     assert driver.job(job_id).state == "submitting"
     driver.sandbox.advance(LONG)
@@ -65,8 +67,7 @@ def test_it_is_told_from_the_jobs_of_others_by_its_content(driver: Driver, their
     job_id = driver.unresolved(3, "reset_after")
     foreign(driver, seconds=100_000 if theirs == "active" else 1, identifiers=domains(3, 9_100))
     driver.sandbox.advance(LONG)
-    driver.hasten()
-    resolve(driver.context, job_id)
+    driver.look(job_id)
     assert driver.job(job_id).batch_id == driver.sent()[0]["batch_id"]
     driver.drain()
     driver.assert_bought_once()
@@ -76,8 +77,7 @@ def test_another_that_shares_some_of_our_identifiers_is_not_ours(driver: Driver)
     job_id = driver.unresolved(5, "reset_after")
     foreign(driver, identifiers=[*domains(2), *domains(3, 9_000)])
     driver.sandbox.advance(LONG)
-    driver.hasten()
-    resolve(driver.context, job_id)
+    driver.look(job_id)
     assert driver.job(job_id).batch_id == driver.sent()[0]["batch_id"]
 
 
@@ -96,7 +96,7 @@ def test_a_first_part_that_tells_nothing_does_not_decide(driver: Driver, first_p
     job_id = driver.unresolved(3, "reset_after")
     driver.sandbox.advance(LONG)
     driver.replace_part(driver.sent()[0]["batch_id"], lambda _: first_part)
-    assert driver.look(job_id) == "pending"
+    assert driver.look(job_id) == "completed"
 
 
 def test_what_could_be_read_decides_though_a_later_part_is_gone(driver: Driver) -> None:
@@ -105,7 +105,7 @@ def test_what_could_be_read_decides_though_a_later_part_is_gone(driver: Driver) 
     driver.sandbox.advance(LONG)
     driver.sandbox.fault("download", "delay", seconds=0)  # the first one comes
     driver.sandbox.fault("download", "status", status=404, times=None)
-    assert driver.look(job_id) == "pending"
+    assert driver.look(job_id) == "completed"
 
 
 def test_a_first_part_of_another_that_names_a_company_of_ours_does_not_decide(
@@ -142,8 +142,8 @@ def test_a_job_of_the_ledger_is_not_taken_for_another(driver: Driver) -> None:
 def test_what_was_not_accepted_is_sent_again_after_enough_looks(driver: Driver, fault: str) -> None:
     job_id = driver.unresolved(3, fault)
     assert driver.look(job_id, times=3) == "submitting"
-    driver.hasten()
-    assert resolve(driver.context, job_id) == [Wake("submit", job_id)]
+    driver.look_now()
+    assert driver.resolve(job_id) == [driver.wake("submit", job_id)]
     job = driver.job(job_id)
     assert (job.state, job.slot) == ("packed", None)
     assert job.why.startswith("resolved: the vendor does not have it (4 looks in ")
@@ -153,23 +153,42 @@ def test_what_was_not_accepted_is_sent_again_after_enough_looks(driver: Driver, 
     assert driver.job(job_id).attempts == 2
 
 
+@pytest.mark.parametrize("ahead", [-200, 200])
+def test_what_appeared_since_the_call_is_judged_although_by_its_time_it_cannot_be(
+    driver: Driver, ahead: float
+) -> None:
+    driver.clock.ahead = ahead
+    driver.sandbox.set(job_seconds=[1_000, 1_000])
+    job_id = driver.unresolved(3, "reset_after")
+    driver.clock.ahead = 0
+    driver.clock.pass_by(0)
+    driver.look_now()
+    assert driver.look(job_id, times=5) == "submitting", "it may be the one that is at work"
+    driver.sandbox.advance(1_000)
+    assert driver.look(job_id, times=2) == "completed"
+    driver.drain()
+    driver.assert_bought_once()
+
+
 def test_it_is_not_sent_again_before_the_window_has_passed_however_often_it_is_looked_for(
     driver: Driver,
 ) -> None:
     job_id = driver.unresolved(3, "reset_before")
     for _ in range(8):
-        driver.hasten()
-        resolve(driver.context, job_id)
+        driver.look_now()
+        driver.resolve(job_id)
     assert driver.job(job_id).looks == 8
     assert driver.calls("submit") == 1
     assert driver.look(job_id) == "packed"
 
 
-def test_a_look_too_early_is_none(driver: Driver) -> None:
+def test_what_is_not_due_is_left_alone(driver: Driver) -> None:
     job_id = driver.unresolved(3, "reset_before")
+    driver.look(job_id, times=3)
+    driver.look_now()
     driver.execute("UPDATE job SET due_at = now() + interval '1 minute'")
-    resolve(driver.context, job_id)
-    assert driver.calls("list") == 0
+    assert resolve(driver.context, driver.account, job_id) == []
+    assert driver.job(job_id).state == "submitting"
 
 
 def test_the_jobs_of_others_keep_it_waiting_until_they_have_ended(driver: Driver) -> None:
@@ -197,7 +216,7 @@ def test_results_of_another_identifier_type_are_not_ours(driver: Driver) -> None
 def test_looks_begin_anew_with_each_attempt(driver: Driver) -> None:
     job_id = driver.unresolved(3, "reset_before", times=2)
     assert driver.look(job_id, times=4) == "packed"
-    submit(driver.context, job_id)
+    driver.submit(job_id)
     assert driver.look(job_id, times=3) == "submitting"
     assert driver.look(job_id) == "packed"
 
@@ -224,16 +243,57 @@ def test_what_found_nothing_cost_nothing_and_is_sent_again_once(driver: Driver) 
     assert driver.sandbox.record()["billed"]["records"] == 0
 
 
-def test_two_that_look_at_once_are_one(driver: Driver) -> None:
-    job_id = driver.unresolved(3, "reset_before")
-    driver.hasten()
-    with driver.another().context.ledger.lock_job(job_id):
-        resolve(driver.context, job_id)
-    assert driver.calls("list") == 0
-
-
-def test_what_is_adopted_is_polled_at_once(driver: Driver) -> None:
+def test_two_that_resolve_at_once_are_one(driver: Driver) -> None:
     job_id = driver.unresolved(3, "reset_after")
     driver.sandbox.advance(LONG)
-    driver.look(job_id)
-    assert poll(driver.context) == [Wake("merge", job_id), Wake("sweep")]
+    driver.look_now()
+    with driver.another().context.ledger.lock_job(job_id):
+        assert driver.resolve(job_id) == []
+    assert driver.calls("status") == 0
+
+
+def test_a_submission_whose_worker_died_is_resolved_too(driver: Driver) -> None:
+    """Nobody has written down how its call ended."""
+    job_id = driver.packed(3)
+    with pytest.raises(FaultPointError), armed("before attempt.accept"):
+        driver.submit(job_id)
+    assert driver.job(job_id).unresolved_at is None
+    driver.hasten(seconds=LONG)
+    driver.sandbox.advance(LONG)
+    driver.drain()
+    driver.assert_bought_once()
+
+
+def test_several_that_are_unresolved_find_each_its_own(driver: Driver) -> None:
+    jobs = [driver.unresolved(size, "reset_after", first=100 * size) for size in (2, 3, 4)]
+    lost = driver.unresolved(5, "reset_before", first=500)
+    driver.sandbox.advance(LONG)
+    driver.look_now()
+    for job_id in jobs:
+        driver.resolve(job_id)
+    sizes = {job["batch_id"]: job["identifier_count"] for job in driver.sent()}
+    assert [sizes[driver.job(job_id).batch_id] for job_id in jobs] == [2, 3, 4]
+    assert driver.look(lost, times=4) == "packed"
+    driver.drain()
+    assert driver.states() == {"fulfilled": 14}
+    assert driver.sandbox.record()["billed"]["records"] == 14
+
+
+def test_two_that_want_the_same_companies_each_find_their_own(driver: Driver) -> None:
+    """In lanes of other fields, of other sizes: the results of the one name the other's, too."""
+    driver.completed(1, first=900)
+    driver.manager.enqueue("domains", domains(6), fields=["headcount.total"])
+    driver.manager.enqueue("domains", domains(5))
+    jobs = [wake.job_id for wake in driver.pack() if wake.job_id]
+    driver.sandbox.fault("submit", "reset_after", times=2)
+    for job_id in jobs:
+        driver.submit(job_id)
+    driver.sandbox.advance(20)
+    for job_id in reversed(jobs):
+        driver.look(job_id, times=2)
+    sizes = {job["batch_id"]: job["identifier_count"] for job in driver.sent()}
+    for job_id in jobs:
+        job = driver.job(job_id)
+        assert sizes[job.batch_id] == job.identifier_count
+    driver.drain()
+    assert driver.sandbox.record()["duplicates"]["count"] == 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from manager.steps.pack import pack
-from manager.steps.poll import poll
 from tests.steps.driver import LONG, MISCOUNTED, Driver
 
 pytestmark = pytest.mark.integration
@@ -16,10 +14,10 @@ def fail(driver: Driver) -> None:
     """What waits is packed into a job, which the vendor fails."""
     driver.sandbox.fault("submit", "fail_job", error_message="out of luck")
     driver.hasten()
-    driver.run(*pack(driver.context))
+    driver.run(*driver.pack())
     driver.sandbox.advance(LONG)
-    driver.hasten()
-    poll(driver.context)
+    merges = [wake for wake in driver.look_now() if wake.step == "merge"]
+    driver.run(*merges)
 
 
 def test_each_enrichment_has_attempts_of_its_own(driver: Driver) -> None:

@@ -6,10 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from manager.steps.context import Wake
-from manager.steps.pack import pack
-from manager.steps.submit import submit
-from manager.steps.sweep import sweep
 from sandbox.catalogue import SELECTABLE
 from tests.steps.driver import Driver
 
@@ -21,31 +17,31 @@ def waiting(driver: Driver) -> list[UUID]:
     """As many packed singles as there is room for, that wait for one that is unresolved."""
     for number, field in enumerate(sorted(SELECTABLE)[:8]):
         driver.enqueue(1, first=number, fields=[field])
-    first, *others = [wake.job_id for wake in pack(driver.context) if wake.job_id]
+    first, *others = [wake.job_id for wake in driver.pack() if wake.job_id]
     assert len(others) >= driver.context.settings.cap
     driver.sandbox.fault("submit", "reset_after")
-    submit(driver.context, first)
+    driver.submit(first)
     assert driver.job(first).state == "submitting"
     return others
 
 
 def test_others_are_packed_and_submitted(driver: Driver, waiting: list[UUID]) -> None:
     driver.enqueue(3, first=100)
-    [wake] = pack(driver.context)
+    [wake] = driver.pack()
     assert wake.job_id
     assert driver.job(wake.job_id).identifier_count == 3
     driver.hasten()
-    due = [wake for wake in sweep(driver.context) if wake.step == "submit"]
+    due = [wake for wake in driver.sweep() if wake.step == "submit"]
     assert due == [wake], "those that have to wait are not tried"
-    submit(driver.context, wake.job_id)
+    driver.submit(wake.job_id)
     assert driver.job(wake.job_id).state == "pending"
 
 
 def test_no_more_of_one_are_packed(driver: Driver, waiting: list[UUID]) -> None:
     driver.enqueue(1, first=100)
-    assert pack(driver.context) == []
+    assert driver.pack() == []
     driver.enqueue(1, first=101)
-    [wake] = pack(driver.context)
+    [wake] = driver.pack()
     assert wake.job_id
     assert driver.job(wake.job_id).identifier_count == 2
 
@@ -62,5 +58,5 @@ def test_a_single_one_is_packed_while_one_is_only_under_way(driver: Driver) -> N
     driver.packed(1)
     driver.execute("UPDATE job SET state = 'submitting', slot = 1, submitting_at = now()")
     driver.enqueue(1, first=100)
-    assert pack(driver.context) != [], "its answer is a matter of seconds"
-    assert Wake("pack") in sweep(driver.context)
+    assert driver.pack() != [], "its answer is a matter of seconds"
+    assert driver.wake("pack") in driver.sweep()

@@ -9,7 +9,6 @@ import pytest
 
 from manager import Settings
 from manager.steps.context import Context
-from manager.steps.merge import merge
 from manager.steps.tidy import tidy
 from tests.steps.driver import Driver
 
@@ -37,7 +36,7 @@ def test_what_is_left_of_a_job_that_has_ended_elsewhere_is_removed(
     folders = left_by_another_machine(driver, job_id)
     tidy(driver.context)
     assert all(folder.exists() for folder in folders), "it may go on with them"
-    merge(driver.another(spool_dir=tmp_path / "elsewhere").context, job_id)
+    driver.another(spool_dir=tmp_path / "elsewhere").merge(job_id)
     assert all(folder.exists() for folder in folders)
     tidy(driver.context)
     assert not any(folder.exists() for folder in folders)

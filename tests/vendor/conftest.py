@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from manager.settings import Settings
+from manager.vendor.calls import NoGate
 from manager.vendor.client import VendorClient
 
 KEY = "key-1234567890abcdef"
@@ -113,18 +114,28 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def settings(server: Server) -> Settings:
-    """Settings for the small server, with short time-outs."""
-    return Settings(
-        vendor_url=server.url,
-        vendor_api_key=KEY,
-        vendor_connect_timeout=0.3,
-        vendor_read_timeout=0.5,
-    )
+@dataclass(frozen=True)
+class Account:
+    """An account as the client wants it."""
+
+    vendor_url: str
+    api_key: str = KEY
+    name: str = "acme"
 
 
 @pytest.fixture
-def client(settings: Settings) -> Iterator[VendorClient]:
-    with VendorClient.from_settings(settings) as made:
+def settings() -> Settings:
+    """Short time-outs."""
+    return Settings(vendor_connect_timeout=0.3, vendor_read_timeout=0.5)
+
+
+@pytest.fixture
+def account(server: Server) -> Account:
+    """An account at the small server."""
+    return Account(server.url)
+
+
+@pytest.fixture
+def client(settings: Settings, account: Account) -> Iterator[VendorClient]:
+    with VendorClient(settings, account, NoGate()) as made:
         yield made

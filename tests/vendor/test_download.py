@@ -17,7 +17,7 @@ from manager.vendor import download
 from manager.vendor.types import VendorJob
 
 if TYPE_CHECKING:
-    from .conftest import Call, Server
+    from .conftest import Account, Call, Server
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +57,7 @@ Fetch = Callable[..., list[bytes]]
 
 
 @pytest.fixture
-def fetch(server: Server, settings: Settings, tmp_path: Path) -> Fetch:
+def fetch(server: Server, settings: Settings, account: Account, tmp_path: Path) -> Fetch:
     """Fetch the named parts and give their contents; fresh: what a refresh brings."""
 
     def run(*names: str, fresh: tuple[str, ...] = (), **limits: int) -> list[bytes]:
@@ -66,7 +66,7 @@ def fetch(server: Server, settings: Settings, tmp_path: Path) -> Fetch:
             return VendorJob(batch_id="b-1", status="completed", download_urls=urls)
 
         changed = settings.model_copy(update=limits)
-        paths = download.fetch(job(names), tmp_path, changed, lambda: job(fresh))
+        paths = download.fetch(job(names), tmp_path, changed, account, lambda: job(fresh))
         assert [path.name for path in paths] == [f"part-{n:03}.jsonl.gz" for n in range(len(paths))]
         return [path.read_bytes() for path in paths]
 
@@ -80,21 +80,21 @@ def test_all_parts_arrive_in_order(server: Server, fetch: Fetch, tmp_path: Path)
 
 
 def test_the_whole_is_taken_when_there_are_no_parts(
-    server: Server, settings: Settings, tmp_path: Path
+    server: Server, settings: Settings, account: Account, tmp_path: Path
 ) -> None:
     server.reply = serve
     job = VendorJob(batch_id="b-1", download_url=f"{server.url}/3")
-    [path] = download.fetch(job, tmp_path / "new", settings, lambda: job)
+    [path] = download.fetch(job, tmp_path / "new", settings, account, lambda: job)
     assert path.read_bytes() == FILES["/3"]
 
 
 def test_only_as_many_parts_as_are_wanted_are_asked_for(
-    server: Server, settings: Settings, tmp_path: Path
+    server: Server, settings: Settings, account: Account, tmp_path: Path
 ) -> None:
     server.reply = serve
     urls = tuple(server.url + name for name in FILES)
     job = VendorJob(batch_id="b-1", download_urls=urls)
-    [path] = download.fetch(job, tmp_path, settings, lambda: job, parts=1)
+    [path] = download.fetch(job, tmp_path, settings, account, lambda: job, parts=1)
     assert path.read_bytes() == FILES["/0"]
     assert [call.path for call in server.calls] == ["/0"]
 
@@ -221,6 +221,40 @@ def test_a_range_that_was_not_asked_for_is_not_taken(
     assert fetch("/0") == [FILES["/0"]]
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "identity", "aws-chunked,gzip"])
+def test_content_is_kept_as_it_comes_whatever_a_proxy_calls_it(
+    server: Server, fetch: Fetch, encoding: str
+) -> None:
+    """What it is shows when it is read: packed on top, or unpacked, or as it was written."""
+    server.reply = lambda call: call.answer(200, b"as it comes", content_encoding=encoding)
+    assert fetch("/0") == [b"as it comes"]
+    assert server.calls[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, br"])
+def test_what_was_packed_otherwise_than_asked_is_not_taken(
+    server: Server, fetch: Fetch, encoding: str
+) -> None:
+    server.reply = lambda call: call.answer(200, b"whatever", content_encoding=encoding)
+    with pytest.raises(download.DownloadFailed, match="though gzip was asked for"):
+        fetch("/0")
+
+
+def test_bytes_of_one_encoding_do_not_go_on_in_another(server: Server, fetch: Fetch) -> None:
+    def reply(call: Call) -> None:
+        if "range" in call.headers:
+            size = len(FILES["/0"])
+            other, span = b"x" * (size - 400), f"bytes 400-{size - 1}/{size}"
+            return call.answer(
+                206, other, content_range=span, etag=etag("/0"), content_encoding="gzip"
+            )
+        return serve(call, cut=400 if len(server.calls) == 1 else None)
+
+    server.reply = reply
+    assert fetch("/0") == [FILES["/0"]]
+    assert [call.headers.get("range") for call in server.calls] == [None, "bytes=400-", None]
+
+
 def test_a_server_that_cannot_go_on_is_asked_for_the_whole(server: Server, fetch: Fetch) -> None:
     def reply(call: Call) -> None:
         if "range" in call.headers:
@@ -280,11 +314,11 @@ def test_a_job_without_links_is_asked_about_again(server: Server, fetch: Fetch) 
 
 
 def test_a_job_without_results_has_no_files(
-    server: Server, settings: Settings, tmp_path: Path
+    server: Server, settings: Settings, account: Account, tmp_path: Path
 ) -> None:
     """Its link may point to a file that was never written."""
     job = VendorJob(batch_id="b-1", result_count=0, download_url=f"{server.url}/0")
-    assert download.fetch(job, tmp_path, settings, lambda: job) == []
+    assert download.fetch(job, tmp_path, settings, account, lambda: job) == []
     assert not server.calls
 
 

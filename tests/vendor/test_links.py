@@ -8,10 +8,10 @@ from manager.settings import Settings
 from manager.vendor.download import DownloadRefused, allowed
 
 REAL = Settings.model_construct(
-    vendor_url="https://api.crustdata.com",
     vendor_download_hosts=["*.amazonaws.com", "storage.googleapis.com", "Files.Example"],
 )
-LOCAL = Settings.model_construct(vendor_url="http://127.0.0.1:8461", vendor_download_hosts=[])
+LOCAL = Settings.model_construct(vendor_download_hosts=[])
+URL, LOCAL_URL = "https://api.crustdata.com", "http://127.0.0.1:8461"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ LOCAL = Settings.model_construct(vendor_url="http://127.0.0.1:8461", vendor_down
     ],
 )
 def test_known_hosts_are_allowed(url: str) -> None:
-    allowed(url, REAL)
+    allowed(url, REAL, URL)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_known_hosts_are_allowed(url: str) -> None:
 )
 def test_others_are_refused(url: str) -> None:
     with pytest.raises(DownloadRefused):
-        allowed(url, REAL)
+        allowed(url, REAL, URL)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_others_are_refused(url: str) -> None:
     ],
 )
 def test_a_local_vendor_may_keep_its_files_anywhere_on_the_machine(url: str) -> None:
-    allowed(url, LOCAL)
+    allowed(url, LOCAL, LOCAL_URL)
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_a_local_vendor_may_keep_its_files_anywhere_on_the_machine(url: str) -> 
 )
 def test_a_local_vendor_may_not_send_us_elsewhere(url: str) -> None:
     with pytest.raises(DownloadRefused):
-        allowed(url, LOCAL)
+        allowed(url, LOCAL, LOCAL_URL)
 
 
 def test_the_refusal_names_the_host_and_not_the_signature() -> None:
     with pytest.raises(DownloadRefused, match=r"evil\.example") as raised:
-        allowed("https://user:S3CRET@evil.example/S3CRET?sig=S3CRET", REAL)
+        allowed("https://user:S3CRET@evil.example/S3CRET?sig=S3CRET", REAL, URL)
     assert "S3CRET" not in str(raised.value)

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.settings import Settings
+from manager.endpoints import endpoint
 from manager.vendor import errors
 from manager.vendor.client import VendorClient
 from manager.vendor.redact import redact
 
 if TYPE_CHECKING:
-    from .conftest import Server
+    from .conftest import Account, Server
 
+COMPANY = endpoint("company/enrich")
 TOKEN = "tTtTtTtTtTtTtTtTtTtTtT"
 WEBHOOK = f"https://hooks.example/webhooks/42/{TOKEN}"
 
@@ -26,15 +27,15 @@ WEBHOOK = f"https://hooks.example/webhooks/42/{TOKEN}"
 @pytest.mark.parametrize("status", [200, 400, 401, 402, 404, 429, 500])
 @pytest.mark.parametrize("as_json", [True, False])
 def test_what_the_vendor_repeats_of_our_secrets_is_not_repeated(
-    server: Server, client: VendorClient, settings: Settings, status: int, as_json: bool
+    server: Server, client: VendorClient, account: Account, status: int, as_json: bool
 ) -> None:
-    text = f"Key {settings.api_key} may not call {WEBHOOK}, see https://f.example/x?sig=S3CRET#y"
-    body: object = {"error": {"type": settings.api_key, "message": text}}
+    text = f"Key {account.api_key} may not call {WEBHOOK}, see https://f.example/x?sig=S3CRET#y"
+    body: object = {"error": {"type": account.api_key, "message": text}}
     server.reply = lambda call: call.answer(status, body if as_json else text.encode())
     with pytest.raises(errors.VendorError) as raised:
-        client.submit("domains", ["acme.com"], webhook_url=WEBHOOK)
+        client.submit(COMPANY, "domains", ["acme.com"], webhook_url=WEBHOOK)
     shown = "".join(traceback.format_exception(raised.value)) + repr(vars(raised.value))
-    for secret in (settings.api_key, TOKEN, "S3CRET"):
+    for secret in (account.api_key, TOKEN, "S3CRET"):
         assert secret not in shown
     if status != 200:
         assert "https://f.example/x" in shown, "what is not secret is of use"
@@ -42,14 +43,14 @@ def test_what_the_vendor_repeats_of_our_secrets_is_not_repeated(
 
 @pytest.mark.integration
 def test_nothing_secret_is_logged_even_when_everything_is(
-    server: Server, client: VendorClient, settings: Settings, caplog: pytest.LogCaptureFixture
+    server: Server, client: VendorClient, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = {"batch_id": "b-1", "download_url": "https://f.example/x?sig=S3CRET"}
     server.reply = lambda call: call.answer(200, body, location="https://f.example/?sig=S3CRET")
     with caplog.at_level(logging.DEBUG):
-        client.submit("domains", ["acme.com"], webhook_url=WEBHOOK)
+        client.submit(COMPANY, "domains", ["acme.com"], webhook_url=WEBHOOK)
         client.status("b-1")
-    for secret in (settings.api_key, TOKEN, "S3CRET"):
+    for secret in (account.api_key, TOKEN, "S3CRET"):
         assert secret not in caplog.text
 
 

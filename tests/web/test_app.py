@@ -14,8 +14,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from manager import Manager, Settings
+from manager.ledger import migrate
+from manager.steps.attempt import hash_token
 from manager.steps.context import Context
-from manager.steps.submit import hash_token
 from manager.steps.sweep import sweep
 from manager.web.app import MAX_BODY, make_app
 
@@ -38,19 +39,18 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 @pytest.fixture
 def job_id(settings: Settings) -> UUID:
-    """An active job that is due in an hour, whose webhook has the token."""
+    """An active job whose webhook has the token; the vendor is to be looked at in an hour."""
     Manager(settings).enqueue("domains", ["stripe.com"])
     made = uuid4()
     run(
         settings,
         "INSERT INTO job (id, account_id, lane_id, state, why, identifier_count, slot, batch_id,"
-        "                 submitting_at, token_hash, due_at)"
-        "SELECT %s, account_id, id, 'processing', 'a test', 1, 1, 'batch-1', now(), %s, %s "
-        "FROM lane",
+        "                 submitting_at, token_hash)"
+        "SELECT %s, account_id, id, 'processing', 'a test', 1, 1, 'batch-1', now(), %s FROM lane",
         made,
         hash_token(TOKEN),
-        LATER,
     )
+    run(settings, "UPDATE account SET look_at = %s", LATER)
     return made
 
 
@@ -68,7 +68,13 @@ def job(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def test_the_right_token_makes_the_job_due_now_and_wakes_the_daemon(
+def look_at(settings: Settings) -> datetime:
+    """When the vendor is to be looked at, for the job's account."""
+    [found] = run(settings, "SELECT look_at FROM account JOIN job ON job.account_id = account.id")
+    return datetime.fromisoformat(str(found["look_at"]))
+
+
+def test_the_right_token_has_the_daemon_look_at_the_vendor_now(
     settings: Settings, client: TestClient, job_id: UUID
 ) -> None:
     with psycopg.connect(settings.postgres, autocommit=True) as listening:
@@ -76,9 +82,19 @@ def test_the_right_token_makes_the_job_due_now_and_wakes_the_daemon(
         answer = client.post(f"/webhooks/{job_id}/{TOKEN}", json={"status": "completed"})
         [woken] = listening.notifies(timeout=5, stop_after=1)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert woken.payload == f"{settings.database_schema} poll"
-    assert job(settings)["due_at"] <= datetime.now(UTC)
+    assert woken.payload == f"{settings.database_schema} look {settings.account}"
+    assert look_at(settings) <= datetime.now(UTC)
     assert job(settings)["webhook_at"] is not None
+
+
+def test_a_webhook_concerns_its_jobs_account_alone(
+    settings: Settings, client: TestClient, job_id: UUID
+) -> None:
+    run(settings, "INSERT INTO account (name, look_at) VALUES ('another', %s)", LATER)
+    assert client.post(f"/webhooks/{job_id}/{TOKEN}").status_code == 204
+    [another] = run(settings, "SELECT look_at FROM account WHERE name = 'another'")
+    assert another["look_at"] == LATER
+    assert look_at(settings) < LATER
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"status": "failed", "batch_id": "other"}', b"\xff"])
@@ -89,7 +105,7 @@ def test_what_the_body_says_is_never_believed(
     assert client.post(f"/webhooks/{job_id}/{TOKEN}", content=body).status_code == 204
     after = job(settings)
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"due_at", "webhook_at"}
+    assert changed == {"webhook_at"}
 
 
 def test_a_replay_changes_no_more_than_the_first(
@@ -98,9 +114,10 @@ def test_a_replay_changes_no_more_than_the_first(
     for _ in range(3):
         assert client.post(f"/webhooks/{job_id}/{TOKEN}").status_code == 204
     assert job(settings)["state"] == "processing"
-    run(settings, "UPDATE job SET state = 'completed', slot = NULL, due_at = %s", LATER)
-    assert client.post(f"/webhooks/{job_id}/{TOKEN}").status_code == 404
-    assert (job(settings)["state"], job(settings)["due_at"]) == ("completed", LATER)
+    run(settings, "UPDATE job SET state = 'completed', slot = NULL")
+    run(settings, "UPDATE account SET look_at = %s", LATER)
+    assert client.post(f"/webhooks/{job_id}/{TOKEN}").status_code == 204
+    assert (job(settings)["state"], look_at(settings)) == ("completed", LATER)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +140,7 @@ def test_a_forged_webhook_is_not_found_and_changes_nothing(
     before = job(settings)
     answer = client.post(path.format(job=job_id, token=TOKEN), json={"status": "completed"})
     assert answer.status_code == 404
-    assert job(settings) == before
+    assert (job(settings), look_at(settings)) == (before, LATER)
 
 
 def test_a_huge_body_is_refused_and_changes_nothing(
@@ -132,7 +149,7 @@ def test_a_huge_body_is_refused_and_changes_nothing(
     before = job(settings)
     url = f"/webhooks/{job_id}/{TOKEN}"
     assert client.post(url, content=b"x" * (MAX_BODY + 1)).status_code == 413
-    assert job(settings) == before
+    assert (job(settings), look_at(settings)) == (before, LATER)
     assert client.post(url, content=b"x" * MAX_BODY).status_code == 204
 
 
@@ -144,7 +161,8 @@ def test_only_a_post_is_a_webhook(client: TestClient, job_id: UUID, method: str)
 def test_health_is_503_until_the_daemon_can_work(settings: Settings, client: TestClient) -> None:
     answer = client.get("/health")
     assert (answer.status_code, answer.json()["ok"]) == (503, False)
-    sweep(Context(settings, "test"))
+    context = Context(settings, "test")
+    sweep(context, context.account(settings.account))
     answer = client.get("/health")
     assert (answer.status_code, answer.json()["ok"], answer.json()["problems"]) == (200, True, [])
     run(settings, "UPDATE account SET paused_at = now(), paused_reason = 'no credits'")
@@ -162,13 +180,41 @@ def test_the_page_shows_the_ledger_and_may_run_nothing(client: TestClient, job_i
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_health_tells_until_when_the_vendor_wants_no_call(
+    settings: Settings, client: TestClient
+) -> None:
+    account = Context(settings, "test").account(settings.account)
+    account.gate.answered("list", None, None, None, blocked=60)
+    [found] = client.get("/health").json()["accounts"]
+    until = datetime.fromisoformat(found["calls"]["list"]["blocked_until"])
+    assert datetime.now(UTC) < until < LATER
+
+
+def test_the_page_has_a_section_for_each_account(
+    settings: Settings, client: TestClient, job_id: UUID
+) -> None:
+    assert "<h2>" not in client.get("/").text
+    migrate.upgrade(settings.model_copy(update={"account": "another", "cap": 2}))
+    run(settings, "UPDATE account SET foreign_active = 2 WHERE name = 'another'")
+    text = client.get("/").text
+    another, ours = text.split("<h2>")[1:]
+    assert another.startswith("Account another<")
+    assert another.count("taken by others</li>") == 2
+    assert str(job_id) not in another
+    assert ours.startswith(f"Account {settings.account}<")
+    assert "taken by others" not in ours
+    assert str(job_id) in ours
+
+
 @pytest.mark.parametrize("path", ["/", "/health"])
 def test_no_answer_holds_a_secret(
     settings: Settings, client: TestClient, job_id: UUID, path: str
 ) -> None:
     text = client.get(path).text
     passwords = [settings.postgres.split(":")[2].split("@")[0]]
-    for secret in (settings.api_key, TOKEN, hash_token(TOKEN).hex(), *passwords):
+    assert settings.vendor_api_key is not None
+    key = settings.vendor_api_key.get_secret_value()
+    for secret in (key, TOKEN, hash_token(TOKEN).hex(), *passwords):
         assert secret not in text
 
 

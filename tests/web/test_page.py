@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from uuid import UUID
@@ -11,22 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.operator.status import Status, age
-from manager.web.page import Ledger, render
+from manager.operator.slots import Slot
+from manager.operator.status import AccountStatus, Status, age
+from manager.semaphore import Calls
+from manager.web.page import render
+from manager.web.rows import AccountRows, JobRow, RequestRow
 
-Slot = namedtuple("Slot", "slot job_id state batch_id identifier_count held_since")
-Job = namedtuple(
-    "Job",
-    "id identifier_type fields state slot identifier_count result_count created_at ended_at why "
-    "error",
-)
-Request = namedtuple(
-    "Request",
-    "id identifier_type fields priority total fulfilled not_found failed cancelled created_at "
-    "finished_at",
-)
 NOW = datetime.now(UTC)
 ID = UUID(int=7)
+CRM = AccountStatus(
+    "crm",
+    cap=4,
+    slots_held=1,
+    foreign_active=2,
+    swept_seconds_ago=1.2,
+    identifiers={"waiting": 1_234, "fulfilled": 5_678},
+    in_jobs=1_000,
+    calls={"list": Calls(3, 15, 0, None)},
+)
 
 
 class Page(HTMLParser):
@@ -50,68 +52,106 @@ class Page(HTMLParser):
             self.text += data
 
 
-def ledger(text: str = "the vendor works on it") -> Ledger:
-    """A ledger with one of each, in which others wrote `text` wherever they can."""
+def rows(text: str = "the vendor works on it") -> AccountRows:
+    """One of each, in which others wrote `text` wherever they can."""
     slots = [
-        Slot(1, ID, "processing", text, 10_000, NOW),
-        Slot(2, None, None, None, None, None),
+        Slot("crm", 1, ID, "processing", text, 10_000, NOW, taken_by_others=False),
+        Slot("crm", 2, None, None, None, None, None, taken_by_others=False),
+        Slot("crm", 3, None, None, None, None, None, taken_by_others=True),
+        Slot("crm", 4, None, None, None, None, None, taken_by_others=True),
     ]
-    jobs = [
-        Job(ID, "domains", [text], "processing", 1, 10_000, None, NOW, None, text, text),
-        Job(ID, "names", [], "merged", None, 3, 2, NOW, NOW, "2 results", None),
-    ]
-    requests = [
-        Request(ID, "domains", [text], 0, 8, 4, 2, 1, 1, NOW, None),
-        Request(ID, "names", [], 0, 0, 0, 0, 0, 0, NOW, NOW),
-    ]
-    return Ledger(slots, jobs, requests)
+    job = JobRow(ID, "company/enrich", "domains", [text], "processing", 1, 10_000, None, NOW, text,
+                 text, None)  # fmt: skip
+    merged = replace(
+        job, fields=[], state="merged", slot=None, result_count=2, why="2 results", error=None
+    )
+    packed = replace(job, state="packed", slot=None, waits_for=text)
+    request = RequestRow(ID, "person/enrich", "business_emails", [text], 8, 4, 2, 1, 1, NOW)
+    empty = replace(request, total=0, fulfilled=0, not_found=0, failed=0, cancelled=0)
+    return AccountRows(slots, [job, merged, packed], [request, empty])
+
+
+def text_of(found: Status, listed: dict[str, AccountRows] | None) -> str:
+    return Page(render(found, listed)).text
 
 
 def test_problems_stand_above_everything_else() -> None:
-    found = Status("crm", problems=["the account is paused"], warnings=["1 job(s) wait"], cap=2)
-    text = Page(render(found, ledger())).text
+    found = Status(problems=["the account is paused"], warnings=["1 job(s) wait"], accounts=[CRM])
+    text = text_of(found, {"crm": rows()})
     order = ["The daemon cannot work.", "the account is paused", "1 job(s) wait", "slots held"]
     positions = [text.index(part) for part in order]
     assert positions == sorted(positions)
 
 
 def test_slots_requests_and_jobs_are_shown() -> None:
-    found = Status(
-        "crm",
-        cap=2,
-        slots_held=1,
-        foreign_active=3,
-        swept_seconds_ago=1.2,
-        identifiers={"waiting": 1_234, "fulfilled": 5_678},
-        in_jobs=1_000,
-    )
-    text = Page(render(found, ledger())).text
+    text = text_of(Status(accounts=[CRM]), {"crm": rows()})
     for shown in (
-        "The daemon can work.", "1 of 2", "3 of others", "1,234", "1,000 in jobs", "5,678",
-        "10,000 identifiers", "free", "merged", "2 results", str(ID),
+        "account crm", "The daemon can work.", "1 of 4", "1,234", "1,000 in jobs", "5,678",
+        "10,000 identifiers", "merged", "2 results", str(ID), "business emails", "person/enrich",
+        "3 of 15", "swept 1 s ago",
     ):  # fmt: skip
         assert shown in text
 
 
+def test_a_slot_that_others_jobs_take_is_never_called_free() -> None:
+    text = text_of(Status(accounts=[CRM]), {"crm": rows()})
+    assert "2 taken by others" in text
+    assert "1 processing" in text
+    assert "2 free" in text
+    assert "3 taken by others" in text
+    assert "4 taken by others" in text
+
+
+@pytest.mark.parametrize("waits_for", ["a slot", "waits for its turn until 10:00:00 UTC"])
+def test_what_is_waited_for_is_said_once(waits_for: str) -> None:
+    said = f"waits for {waits_for.removeprefix('waits for ')}"
+    listed = rows()
+    job = replace(listed.jobs[0], waits_for=waits_for, why="packed", error=None)
+    account = replace(CRM, waits_for=waits_for)
+    text = text_of(Status(accounts=[account]), {"crm": replace(listed, jobs=[job])})
+    assert f"The look at the vendor {said}" in text
+    assert text.count(said) == 2
+    assert "waits for waits" not in text
+
+
+def test_each_of_several_accounts_has_a_section_of_its_own() -> None:
+    found = Status(accounts=[CRM, replace(CRM, account="web")])
+    one = rows()
+    text = text_of(found, {"crm": one, "web": replace(one, jobs=[])})
+    assert "Enrichment: 2 accounts" in text
+    crm, web = text.split("Account web")
+    assert "Account crm" in crm
+    assert "2 results" in crm
+    assert "2 results" not in web
+    assert "none yet" in web
+
+
 def test_without_the_ledger_only_the_problems_are_shown() -> None:
-    text = Page(render(Status("crm", problems=["Postgres cannot be reached"]), None)).text
+    text = text_of(Status(problems=["Postgres cannot be reached"]), None)
     assert "Postgres cannot be reached" in text
     assert "Slots" not in text
     assert "0 of 0" not in text
 
 
 def test_an_empty_ledger_is_shown_as_such() -> None:
-    page = Page(render(Status("crm", cap=0), Ledger([], [], [])))
-    assert page.text.count("none yet") == 2
+    account = AccountStatus("crm")
+    text = text_of(Status(accounts=[account]), {"crm": AccountRows([], [], [])})
+    assert text.count("none yet") == 2
 
 
-ALLOWED = Page(render(Status("crm", problems=["a"], warnings=["b"], cap=2), ledger()))
+def hostile(text: str) -> Page:
+    """The page where everything that others can write is `text`."""
+    accounts = [replace(CRM, account=name, waits_for=text) for name in (text, f"{text}2")]
+    found = Status(problems=[text], warnings=[text], accounts=accounts)
+    return Page(render(found, {account.account: rows(text) for account in accounts}))
+
+
+ALLOWED = hostile("a")
 
 
 @given(st.text() | st.sampled_from(["<script>alert(1)</script>", "'\"><img src=x onerror=y>"]))
 def test_hostile_text_adds_no_element_and_no_attribute(text: str) -> None:
-    found = Status("crm", problems=[text], warnings=[text], cap=2)
-    page = Page(render(found, ledger(text)))
+    page = hostile(text)
     assert page.elements == ALLOWED.elements
     assert page.attributes == ALLOWED.attributes
     assert "script" not in page.elements

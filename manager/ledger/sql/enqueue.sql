@@ -15,27 +15,30 @@ ANALYZE enrichd_enqueue
 -- name: drop_staging: A caller's transaction may go on, and may enqueue again.
 DROP TABLE enrichd_enqueue
 
--- name: lane: The lane's id. No row: it is new, or the account is unknown.
+-- name: lane: The lane's id, and keeps its account from being removed meanwhile. No row: it is new, or the
+-- account is unknown.
 SELECT lane.id FROM lane JOIN account ON account.id = lane.account_id
-WHERE account.name = %(account)s AND lane.endpoint = %(endpoint)s
+WHERE account.name = %(account)s AND account.removed_at IS NULL AND lane.endpoint = %(endpoint)s
   AND lane.identifier_type = %(identifier_type)s AND lane.fields = %(fields)s::text[]
+FOR KEY SHARE OF account
 
 -- name: make_lane: Makes the lane; waits for another call that makes it at the same time.
 INSERT INTO lane (account_id, endpoint, identifier_type, fields)
 SELECT id, %(endpoint)s, %(identifier_type)s, %(fields)s::text[]
-FROM account WHERE name = %(account)s
+FROM account WHERE name = %(account)s AND removed_at IS NULL
 ON CONFLICT DO NOTHING
 
--- name: insert_request: No row: another request has this idempotency key.
-INSERT INTO request (id, lane_id, priority, idempotency_key, content_hash, max_age, total, metadata,
+-- name: insert_request: No row: another request of the account has this idempotency key.
+INSERT INTO request (id, lane_id, priority, account_key, content_hash, max_age, total, metadata,
                      finished_at)
 VALUES (%(id)s, %(lane_id)s, %(priority)s, %(idempotency_key)s, %(content_hash)s, %(max_age)s,
         %(total)s, %(metadata)s, CASE WHEN %(total)s = 0 THEN now() END)
-ON CONFLICT (idempotency_key) DO NOTHING
+ON CONFLICT (account_id, account_key) DO NOTHING
 RETURNING id
 
--- name: by_idempotency_key: The request that has the key.
-SELECT id, content_hash, total FROM request WHERE idempotency_key = %(idempotency_key)s
+-- name: by_idempotency_key: The request of the account that has the key.
+SELECT r.id, r.content_hash, r.total FROM request r JOIN account a ON a.id = r.account_id
+WHERE a.name = %(account)s AND r.account_key = %(idempotency_key)s
 
 -- name: upsert_enrichments: New ones become pending, stale or given-up ones start their next cycle,
 -- pending ones take the higher priority; the rest is only locked, which keeps a merge from settling
@@ -78,5 +81,8 @@ FROM hit
 WHERE id = %(id)s AND hit.fulfilled + hit.not_found > 0
 RETURNING hit.fulfilled, hit.not_found
 
+-- name: accounts: The accounts that the ledger has.
+SELECT name FROM account WHERE removed_at IS NULL ORDER BY name
+
 -- name: wake: Tells the daemon, when and if the transaction commits, that there is work.
-SELECT pg_notify('enrichd_wake', current_schema() || ' pack')
+SELECT pg_notify('enrichd_wake', current_schema() || ' pack ' || %(account)s)

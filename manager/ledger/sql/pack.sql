@@ -1,40 +1,48 @@
 -- name: lock_account: One packer at a time for an account, so that its jobs are counted right.
--- No row: another packer is at work, or the account is paused.
+-- No row: another packer is at work, or the account is paused or removed.
 SELECT id FROM account
-WHERE id = %(account_id)s AND paused_at IS NULL
+WHERE id = %(account_id)s AND paused_at IS NULL AND removed_at IS NULL
   AND pg_try_advisory_xact_lock(hashtext(current_schema() || ' pack'), id)
 
 -- name: room: How many more jobs are wanted to keep the slots fed. Those of one that have to wait for an
--- unresolved one feed none.
-SELECT %(cap)s + %(pack_ahead)s
-       - count(*) FILTER (WHERE state IN ('submitting', 'pending', 'processing'))
-       - count(*) FILTER (WHERE state = 'packed' AND (identifier_count > 1 OR NOT %(one_unresolved)s)) AS room
-FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL
+-- unresolved one feed none, nor do those that wait for
+-- longer, or those of an endpoint that is paused.
+SELECT %(cap)s + %(pack_ahead)s - count(*) FILTER (
+           WHERE job.state IN ('submitting', 'pending', 'processing')
+              OR (job.state = 'packed' AND job.due_at <= now() + interval '30 s' AND (job.identifier_count > 1 OR NOT %(one_unresolved)s)
+                  AND p.endpoint IS NULL)) AS room
+FROM job JOIN lane ON lane.id = job.lane_id
+LEFT JOIN endpoint_pause p ON p.account_id = job.account_id AND p.endpoint = lane.endpoint
+WHERE job.account_id = %(account_id)s AND job.ended_at IS NULL
 
 -- name: one_unresolved: Whether a submission of one identifier is unresolved. Another one of that size must
 -- wait for it, and has none to shed.
 SELECT EXISTS (SELECT FROM job
                WHERE account_id = %(account_id)s AND state = 'submitting' AND identifier_count = 1
-                 AND (error IS NOT NULL OR looks > 0)) AS one_unresolved
+                 AND unresolved_at IS NOT NULL) AS one_unresolved
 
 -- name: in_order: For this transaction: queues are read from their front, by their index. A planner whose
 -- statistics lag behind a large enqueue would rather read the whole queue, and sort it.
 SET LOCAL enable_sort = off
 
 -- name: ready_lanes: The lanes that may be packed, full or lingered long enough; the first in line by the
--- rank of its head, fuller lanes first among equals. Looks at no more than one job's worth of each lane.
--- A single one stays in its lane while it could not be submitted.
-SELECT lane.id
+-- rank of its head, fuller lanes first among equals. `sizes` is the most that a job of each endpoint holds.
+-- Looks at no more than one job's worth of each lane. A single one stays in its lane while it could not be
+-- submitted.
+SELECT lane.id, (%(sizes)s::jsonb ->> lane.endpoint)::integer AS job_size
 FROM lane CROSS JOIN LATERAL (
     SELECT count(*) AS count, min(rank) AS head, min(due_at) AS oldest
     FROM (
         SELECT rank, due_at FROM enrichment
         WHERE lane_id = lane.id AND state = 'pending' AND due_at <= now()
-        ORDER BY rank LIMIT %(job_size)s
+        ORDER BY rank LIMIT (%(sizes)s::jsonb ->> lane.endpoint)::integer
     ) first
 ) waiting
-WHERE lane.account_id = %(account_id)s
-  AND (waiting.count >= %(job_size)s OR waiting.oldest <= now() - %(linger)s::interval)
+WHERE lane.account_id = %(account_id)s AND %(sizes)s::jsonb ->> lane.endpoint IS NOT NULL
+  AND NOT EXISTS (SELECT FROM endpoint_pause p
+                  WHERE p.account_id = lane.account_id AND p.endpoint = lane.endpoint)
+  AND (waiting.count >= (%(sizes)s::jsonb ->> lane.endpoint)::integer
+       OR waiting.oldest <= now() - %(linger)s::interval)
   AND (waiting.count > 1 OR NOT %(one_unresolved)s)
 ORDER BY waiting.head, waiting.count DESC, lane.id
 

@@ -1,3 +1,8 @@
+-- name: lock_enrichments: In key order, like every step: no deadlocks with enqueues and cancels.
+SELECT count(*) AS count FROM (
+    SELECT FROM enrichment WHERE job_id = %(job_id)s ORDER BY key FOR UPDATE
+) locked
+
 -- name: settle_job: Writes the ends that `result` holds for this job into its enrichments.
 UPDATE enrichment e SET state = r.outcome, job_id = NULL, settled_at = r.fetched_at, reason = r.reason
 FROM result r
@@ -37,10 +42,11 @@ INSERT INTO result (enrichment_id, cycle, outcome, reason, job_id)
 SELECT id, cycle, 'failed', %(reason)s, %(job_id)s FROM enrichment
 WHERE job_id = %(job_id)s
 
--- name: fail_exhausted: A failed end for those of the job that were in too many failed jobs.
+-- name: fail_exhausted: A failed end for those of the job that have none and were in too many failed jobs.
 INSERT INTO result (enrichment_id, cycle, outcome, reason, job_id)
-SELECT id, cycle, 'failed', %(reason)s, %(job_id)s FROM enrichment
-WHERE job_id = %(job_id)s AND attempts + 1 >= %(max_attempts)s
+SELECT e.id, e.cycle, 'failed', %(reason)s, %(job_id)s FROM enrichment e
+WHERE e.job_id = %(job_id)s AND e.attempts + 1 >= %(max_attempts)s
+  AND NOT EXISTS (SELECT FROM result r WHERE r.enrichment_id = e.id AND r.cycle = e.cycle)
 
 -- name: fail_lane: A failed end for all that waits in the lane of the job.
 INSERT INTO result (enrichment_id, cycle, outcome, reason, job_id)
@@ -69,14 +75,19 @@ WHERE e.id = ANY(%(ids)s) AND e.state = 'pending'
   AND NOT EXISTS (SELECT FROM request_item i
                   WHERE i.enrichment_id = e.id AND i.cycle = e.cycle AND NOT i.cancelled)
 
--- name: failed: The vendor, or its results file, failed.
+-- name: failed: The vendor, or its results file, failed. No row: another hand has ended the job.
 UPDATE job SET
-    state = 'failed', why = %(why)s, error = %(why)s, slot = NULL,
+    state = 'failed', why = %(why)s, error = %(why)s, slot = NULL, waits_for = NULL,
     ended_at = clock_timestamp(), completed_at = coalesce(completed_at, clock_timestamp())
-WHERE id = %(job_id)s AND state IN ('pending', 'processing', 'completed')
-RETURNING id
+WHERE id = %(job_id)s AND account_id = %(account_id)s AND state IN ('pending', 'processing', 'completed', 'stopped')
+
+-- name: give_up: An operator frees the slot of a job that does not end.
+UPDATE job SET
+    state = 'failed', why = %(why)s, error = %(why)s, slot = NULL, waits_for = NULL,
+    ended_at = clock_timestamp(), given_up_at = clock_timestamp(), due_at = clock_timestamp(),
+    failures = 0, bad_files = 0
+WHERE id = %(job_id)s AND account_id = %(account_id)s AND state IN ('pending', 'processing', 'completed', 'stopped')
 
 -- name: expired: The results were gone before they could be downloaded.
-UPDATE job SET state = 'expired', why = %(why)s, error = %(why)s, ended_at = clock_timestamp()
-WHERE id = %(job_id)s AND state = 'completed'
-RETURNING id
+UPDATE job SET state = 'expired', why = %(why)s, error = %(why)s, waits_for = NULL, ended_at = clock_timestamp()
+WHERE id = %(job_id)s AND account_id = %(account_id)s AND state IN ('completed', 'stopped')

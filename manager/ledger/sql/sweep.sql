@@ -1,53 +1,33 @@
--- name: account: The account, and how many slots it has. No row: it is not in the ledger.
-SELECT a.id, a.paused_reason, a.foreign_active, (SELECT count(*) FROM slot WHERE account_id = a.id) AS cap
-FROM account a WHERE a.name = %(account)s
-
--- name: due: All steps that are due, the oldest first. Submissions only as many as there are free slots, and
--- of a single identifier none while another such one is unresolved.
-(SELECT 'submit' AS step, id FROM job
- WHERE account_id = %(account_id)s AND state = 'packed' AND due_at <= now()
-   AND (identifier_count > 1 OR NOT %(one_unresolved)s)
- ORDER BY due_at, id
- LIMIT greatest(0, %(cap)s - (SELECT count(*) FROM job
-                              WHERE account_id = %(account_id)s
-                                AND state IN ('submitting', 'pending', 'processing'))))
+-- name: due: All steps of jobs that are due, the oldest first. Submissions only as many as there are free
+-- slots, none to an endpoint that is paused, and of a single identifier none while another such one is
+-- unresolved.
+(SELECT 'submit' AS step, job.id FROM job JOIN lane ON lane.id = job.lane_id
+ WHERE job.account_id = %(account_id)s AND job.state = 'packed' AND job.due_at <= now()
+   AND (job.identifier_count > 1 OR NOT %(one_unresolved)s)
+   AND NOT EXISTS (SELECT FROM endpoint_pause p
+                   WHERE p.account_id = job.account_id AND p.endpoint = lane.endpoint)
+ ORDER BY job.due_at, job.id
+ LIMIT greatest(0, %(cap)s - %(foreign_active)s
+                   - (SELECT count(*) FROM job
+                      WHERE account_id = %(account_id)s
+                        AND state IN ('submitting', 'pending', 'processing'))))
 UNION ALL
 (SELECT 'resolve', id FROM job
  WHERE account_id = %(account_id)s AND state = 'submitting' AND due_at <= now() ORDER BY due_at)
 UNION ALL
 (SELECT 'merge', id FROM job
- WHERE account_id = %(account_id)s AND state = 'completed' AND due_at <= now() ORDER BY due_at LIMIT 20)
+ WHERE account_id = %(account_id)s AND state IN ('completed', 'stopped') AND due_at <= now()
+ ORDER BY due_at LIMIT 20)
+UNION ALL
+(SELECT 'merge', j.id FROM job j JOIN vendor_job v ON v.job_id = j.id
+ WHERE j.account_id = %(account_id)s AND j.state = 'failed' AND j.given_up_at IS NOT NULL
+   AND j.due_at <= now() AND v.stage IN ('completed', 'failed', 'stopped')
+ ORDER BY j.due_at LIMIT 20)
 
--- name: poll_due: Whether any active job is due for a poll.
-SELECT EXISTS (SELECT FROM job WHERE account_id = %(account_id)s
-               AND state IN ('pending', 'processing') AND due_at <= now()) AS due
+-- name: wait_for_slot: Says what jobs that are due for submission wait for while no slot is free.
+UPDATE job SET waits_for = %(waits_for)s
+WHERE account_id = %(account_id)s AND state = 'packed' AND due_at <= now()
+  AND waits_for IS DISTINCT FROM %(waits_for)s
 
--- name: holders: The jobs that hold slots.
-SELECT slot, id, attempts FROM job
-WHERE account_id = %(account_id)s AND state IN ('submitting', 'pending', 'processing')
-
--- name: set_foreign: How many active jobs at the vendor are not ours.
-UPDATE account SET foreign_active = %(foreign_active)s
-WHERE id = %(account_id)s AND foreign_active <> %(foreign_active)s
-
--- name: make_account: The account, when it is new.
-INSERT INTO account (name) VALUES (%(account)s) ON CONFLICT DO NOTHING
-
--- name: add_slots: As many slots as the cap.
-INSERT INTO slot (account_id, number)
-SELECT a.id, n FROM account a, generate_series(1, %(cap)s) n WHERE a.name = %(account)s
-ON CONFLICT DO NOTHING
-
--- name: remove_slots: Those above the cap that no job has ever named, or that none will name again.
-DELETE FROM slot USING account a
-WHERE slot.account_id = a.id AND a.name = %(account)s AND number > %(cap)s
-  AND NOT EXISTS (SELECT FROM job WHERE job.account_id = a.id AND job.slot = slot.number)
-
--- name: swept: The pulse that `enrichd status` looks at.
-UPDATE account SET swept_at = clock_timestamp() WHERE id = %(account_id)s
-
--- name: work_left: Whether anything waits or runs; an idle account is left in peace.
-SELECT EXISTS (SELECT FROM job WHERE account_id = %(account_id)s AND ended_at IS NULL) AS jobs
-
--- name: ended_among: Which of these jobs have ended.
-SELECT id FROM job WHERE id = ANY(%(job_ids)s) AND ended_at IS NOT NULL
+-- name: look_due: Whether the vendor's list is to be asked now.
+SELECT look_at <= clock_timestamp() AS due FROM account WHERE id = %(account_id)s

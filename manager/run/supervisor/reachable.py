@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable
 
-from manager.errors import ConfigurationError, UnavailableError
+from manager.errors import ConfigurationError, UnavailableError, without_passwords
 
 logger = logging.getLogger("manager.run.supervisor")
 
@@ -51,11 +50,3 @@ def wait_until_reachable(
             told = (reason, now)
             logger.info("Waiting for %s: %s", what, reason)
         stop.wait(min(RETRY, max(0.0, started + timeout - now)))
-
-
-def without_passwords(message: object) -> str:
-    """The message on one line, with what may be a password in it left out."""
-    text = " ".join(str(message).split()) or type(message).__name__
-    text = re.sub(r"(\w://[^\s:/@]*):[^\s/]*@", r"\1:…@", text)
-    text = re.sub(r"(?i)(\bpassword\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s&,;)]+)", r"\1…", text)
-    return text.removesuffix(".")

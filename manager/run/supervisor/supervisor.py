@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from manager.errors import ConfigurationError
+from manager.errors import ConfigurationError, without_passwords
 from manager.run.supervisor.child import Child, ProcessSpec, ProcessStatus
-from manager.run.supervisor.reachable import without_passwords
 
 logger = logging.getLogger("manager.run.supervisor")
 

@@ -9,9 +9,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.errors import ConfigurationError, UnavailableError
+from manager.errors import ConfigurationError, UnavailableError, without_passwords
 from manager.run.supervisor import wait_until_reachable
-from manager.run.supervisor.reachable import without_passwords
 
 
 def failing(times: int, error: Exception) -> Callable[[], None]:

@@ -1,0 +1,122 @@
+"""The executor: every statement and every COPY of the project is run here.
+
+Each is a fault point, named as its statement is (FILE.NAME). A query's rows are small
+dataclasses, so a column that it does not give is an error of the type checker; a test holds each
+query against its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, LiteralString, TypeVar
+
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.rows import class_row, scalar_row, tuple_row
+
+from manager import faultpoint
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """One statement; answered with its rows, of the class `row`, or of its only column's values."""
+
+    sql: LiteralString
+    parameters: dict[str, Any] = field(default_factory=dict)
+    row: type[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A COPY … FROM STDIN fed from `rows`; answered with no rows."""
+
+    sql: LiteralString
+    rows: Iterable[tuple[Any, ...]]
+
+
+def perform(connection: Connection[Any], command: Execute | Copy) -> tuple[list[Any], int]:
+    """Run it: its rows (none for a statement that returns none), and how many it touched."""
+    with faultpoint.around(point(command.sql)):
+        cursor = Cursor(connection, row_factory=_rows(command))
+        if isinstance(command, Copy):
+            with cursor.copy(command.sql) as copy:
+                for row in command.rows:
+                    copy.write_row(row)
+            return [], cursor.rowcount
+        cursor.execute(command.sql, command.parameters)
+        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+
+async def perform_async(
+    connection: AsyncConnection[Any], command: Execute | Copy
+) -> tuple[list[Any], int]:
+    """The same on an async connection."""
+    with faultpoint.around(point(command.sql)):
+        cursor = AsyncCursor(connection, row_factory=_rows(command))
+        if isinstance(command, Copy):
+            async with cursor.copy(command.sql) as copy:
+                for row in command.rows:
+                    await copy.write_row(row)
+            return [], cursor.rowcount
+        await cursor.execute(command.sql, command.parameters)
+        return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
+
+
+def rows(
+    connection: Connection[Any], sql: LiteralString, row: type[R], parameters: dict[str, Any]
+) -> list[R]:
+    """All rows that a query returns; of a simple type, the values of its only column."""
+    return perform(connection, Execute(sql, parameters, row))[0]
+
+
+def first(
+    connection: Connection[Any], sql: LiteralString, row: type[R], parameters: dict[str, Any]
+) -> R | None:
+    """The first row that a query returns, or None."""
+    return next(iter(rows(connection, sql, row, parameters)), None)
+
+
+def one(
+    connection: Connection[Any], sql: LiteralString, row: type[R], parameters: dict[str, Any]
+) -> R:
+    """The row of a query that always returns one."""
+    [found] = rows(connection, sql, row, parameters)
+    return found
+
+
+def execute(
+    connection: Connection[Any], sql: LiteralString, parameters: dict[str, Any] | None = None
+) -> int:
+    """Run a statement; the number of rows it touched."""
+    return perform(connection, Execute(sql, parameters or {}))[1]
+
+
+def copy(
+    connection: Connection[Any], sql: LiteralString, content: Iterable[tuple[Any, ...]]
+) -> int:
+    """Stream rows in; how many."""
+    return perform(connection, Copy(sql, content))[1]
+
+
+@contextmanager
+def transaction(connection: Connection[Any], commit: str) -> Iterator[None]:
+    """A transaction with fault points around its commit; `commit` is the point's name."""
+    with connection.transaction():
+        yield
+        faultpoint.reach(f"before {commit}")
+    faultpoint.reach(f"after {commit}")
+
+
+def point(sql: str) -> str:
+    """The fault point of a statement."""
+    return getattr(sql, "name", "statement")
+
+
+def _rows(command: Execute | Copy) -> Any:
+    row = command.row if isinstance(command, Execute) else None
+    if row is None:
+        return tuple_row
+    return class_row(row) if hasattr(row, "__dataclass_fields__") else scalar_row

@@ -1,0 +1,29 @@
+"""The ledger's tables as SQLModel classes.
+
+They say no schema: each connection's search_path does, so the ledger can live in any.
+Alembic's migrations make the tables; a test holds the two against each other.
+"""
+
+from manager.ledger.models.account import Account, EndpointPause, LedgerIdentity, Slot
+from manager.ledger.models.base import LedgerModel
+from manager.ledger.models.enrichment import Enrichment, Result, Stray
+from manager.ledger.models.job import Job, JobEvent
+from manager.ledger.models.request import Lane, Request, RequestItem
+from manager.ledger.models.vendor_job import VendorJob
+
+__all__ = [
+    "Account",
+    "EndpointPause",
+    "Enrichment",
+    "Job",
+    "JobEvent",
+    "Lane",
+    "LedgerIdentity",
+    "LedgerModel",
+    "Request",
+    "RequestItem",
+    "Result",
+    "Slot",
+    "Stray",
+    "VendorJob",
+]

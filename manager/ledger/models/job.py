@@ -1,0 +1,134 @@
+"""Our batch jobs, and their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import BigInteger, Uuid
+from sqlmodel import Field
+
+from manager.ledger.models.base import (
+    LedgerModel,
+    count_column,
+    now_column,
+    small_column,
+    text_column,
+    time_column,
+)
+from manager.ledger.states import ACTIVE, LIVE, JobState, sql_list
+
+
+class Job(LedgerModel, table=True):
+    """One batch job at the vendor: up to 10,000 enrichments of one lane.
+
+    `why` says why the job is in its state; a trigger copies each move into job_event.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["account_id", "slot"], ["slot.account_id", "slot.number"], name="job_slot"
+        ),
+        UniqueConstraint("account_id", "batch_id", name="job_batch_id_key"),
+        CheckConstraint(f"state IN ({sql_list(JobState)})", name="job_state"),
+        CheckConstraint(
+            f"(state IN ({sql_list(ACTIVE)})) = (slot IS NOT NULL)", name="job_active_has_slot"
+        ),
+        CheckConstraint(
+            "CASE WHEN state IN ('packed', 'submitting', 'rejected', 'cancelled') "
+            "THEN batch_id IS NULL ELSE batch_id IS NOT NULL END",
+            name="job_accepted_has_batch_id",
+        ),
+        CheckConstraint("identifier_count BETWEEN 1 AND 10000", name="job_size"),
+        CheckConstraint(
+            "state <> 'submitting' OR submitting_at IS NOT NULL", name="job_submitting_has_time"
+        ),
+        CheckConstraint(
+            f"(ended_at IS NULL) = (state IN ({sql_list(LIVE)}))",
+            name="job_ended",
+        ),
+        Index(
+            "job_one_per_slot",
+            "account_id",
+            "slot",
+            unique=True,
+            postgresql_where=text(f"state IN ({sql_list(ACTIVE)})"),
+        ),
+        # two submissions of one size could not be told apart if both answers were lost
+        Index(
+            "job_one_submission_per_size",
+            "account_id",
+            "identifier_count",
+            unique=True,
+            postgresql_where=text("state = 'submitting'"),
+        ),
+        Index(
+            "job_due", "account_id", "state", "due_at", postgresql_where=text("ended_at IS NULL")
+        ),
+        Index("job_by_lane", "lane_id", "completed_at"),
+    )
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    account_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("account.id", name="job_account"), nullable=False)
+    )
+    lane_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("lane.id", name="job_lane"), nullable=False)
+    )
+    state: str = text_column()
+    why: str = text_column()
+    waits_for: str | None = text_column(nullable=True)
+    slot: int | None = Field(sa_column=Column(SmallInteger, nullable=True))
+    batch_id: str | None = text_column(nullable=True)
+    vendor_status: str | None = text_column(nullable=True)
+    identifier_count: int = Field(sa_column=Column(Integer, nullable=False))
+    attempts: int = small_column()
+    failures: int = small_column()
+    looks: int = small_column()
+    bad_files: int = small_column()
+    token_hash: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    webhook_at: datetime | None = time_column()
+    due_at: datetime = now_column()
+    entities_requested: int | None = count_column(nullable=True)
+    entities_fulfilled: int | None = count_column(nullable=True)
+    result_count: int | None = count_column(nullable=True)
+    created_at: datetime = now_column()
+    submitting_at: datetime | None = time_column()
+    unresolved_at: datetime | None = time_column()
+    unresolved_looks: int = small_column()
+    listed_by: datetime | None = time_column()
+    accepted_at: datetime | None = time_column()
+    processing_at: datetime | None = time_column()
+    completed_at: datetime | None = time_column()
+    given_up_at: datetime | None = time_column()
+    ended_at: datetime | None = time_column()
+    error: str | None = text_column(nullable=True)
+
+
+class JobEvent(LedgerModel, table=True):
+    """The append-only history of every job: when, from, to, why, by which process."""
+
+    __tablename__ = "job_event"
+    __table_args__ = (Index("job_event_by_job", "job_id", "id"),)
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    job_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("job.id", name="job_event_job"), nullable=False)
+    )
+    at: datetime = time_column(nullable=False, server_default=text("clock_timestamp()"))
+    from_state: str | None = text_column(nullable=True)
+    to_state: str = text_column()
+    why: str = text_column()
+    by: str = text_column()

@@ -1,0 +1,122 @@
+"""What callers ask for: lanes, requests and their items."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import BigInteger, Boolean, Uuid
+from sqlmodel import Field
+
+from manager.ledger.models.base import (
+    LedgerModel,
+    count_column,
+    now_column,
+    small_column,
+    text_column,
+    time_column,
+)
+
+COUNTED = "fulfilled + not_found + failed + cancelled"
+
+
+class Lane(LedgerModel, table=True):
+    """What may share a job: account, endpoint, identifier type and field selection."""
+
+    __tablename__ = "lane"
+    __table_args__ = (
+        UniqueConstraint("account_id", "endpoint", "identifier_type", "fields", name="lane_key"),
+    )
+    id: int = Field(sa_column=Column(Integer, Identity(always=True), primary_key=True))
+    account_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("account.id", name="lane_account"), nullable=False)
+    )
+    endpoint: str = text_column()
+    identifier_type: str = text_column()
+    fields: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    created_at: datetime = now_column()
+
+
+class Request(LedgerModel, table=True):
+    """One enqueue call: what a caller follows. Its counters count its items by outcome.
+
+    `account_key` is the caller's idempotency key, unique within its account. `idempotency_key` is
+    what callers of the first release write; a trigger makes the one of the other.
+    """
+
+    __tablename__ = "request"
+    __table_args__ = (
+        # the first release's; it goes one release later
+        UniqueConstraint("idempotency_key", name="request_idempotency_key"),
+        UniqueConstraint("account_id", "account_key", name="request_account_key"),
+        CheckConstraint(
+            "total >= 0 AND fulfilled >= 0 AND not_found >= 0 AND failed >= 0 AND cancelled >= 0",
+            name="request_counters",
+        ),
+        CheckConstraint(f"{COUNTED} <= total", name="request_total"),
+        CheckConstraint(
+            f"(finished_at IS NOT NULL) = ({COUNTED} = total)", name="request_finished"
+        ),
+        CheckConstraint(
+            "cancelled_at IS NULL OR finished_at IS NOT NULL", name="request_cancelled"
+        ),
+        Index("request_open", "id", postgresql_where=text("finished_at IS NULL")),
+    )
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    lane_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("lane.id", name="request_lane"), nullable=False)
+    )
+    account_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("account.id", name="request_account"), nullable=True)
+    )
+    priority: int = small_column()
+    idempotency_key: str | None = text_column(nullable=True)
+    account_key: str | None = text_column(nullable=True)
+    content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    max_age: timedelta = Field(sa_column=Column(Interval, nullable=False))
+    total: int = Field(sa_column=Column(Integer, nullable=False))
+    fulfilled: int = count_column()
+    not_found: int = count_column()
+    failed: int = count_column()
+    cancelled: int = count_column()
+    details: dict[str, Any] | None = Field(sa_column=Column("metadata", JSONB, nullable=True))
+    created_at: datetime = now_column()
+    finished_at: datetime | None = time_column()
+    cancelled_at: datetime | None = time_column()
+
+
+class RequestItem(LedgerModel, table=True):
+    """One identifier of a request, as the caller wrote it, and the cycle that satisfies it."""
+
+    __tablename__ = "request_item"
+    __table_args__ = (Index("request_item_by_enrichment", "enrichment_id", "cycle"),)
+    request_id: UUID = Field(
+        sa_column=Column(
+            Uuid, ForeignKey("request.id", name="request_item_request"), primary_key=True
+        )
+    )
+    position: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    cycle: int = Field(sa_column=Column(Integer, nullable=False))
+    enrichment_id: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("enrichment.id", name="request_item_enrichment"), nullable=False
+        )
+    )
+    cancelled: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    value: str = text_column()

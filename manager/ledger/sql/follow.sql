@@ -1,0 +1,56 @@
+-- name: progress: One request with its counters.
+SELECT r.id, a.name AS account, l.endpoint, l.identifier_type, l.fields, r.priority, r.total, r.fulfilled, r.not_found, r.failed,
+       r.cancelled, r.metadata, r.created_at, r.finished_at, r.cancelled_at
+FROM request r JOIN lane l ON l.id = r.lane_id JOIN account a ON a.id = l.account_id
+WHERE r.id = %(id)s
+
+-- name: results: A request's items in the caller's order, from a position on, at most `limit` of them.
+-- The vendor's id of what was found is the record's own where that is an integer, else the envelope's.
+-- (OFFSET 0: the record is unpacked once for it, not once for each look at it.)
+SELECT i.position, i.value AS identifier,
+       CASE WHEN i.cancelled THEN 'cancelled' ELSE t.outcome END AS outcome,
+       CASE WHEN i.cancelled THEN NULL
+            WHEN jsonb_typeof(own.id) = 'number' AND own.id::text ~ '^-?[0-9]{1,19}$'
+                 AND own.id::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
+            THEN own.id::bigint
+            ELSE t.internal_id END AS vendor_id,
+       CASE WHEN NOT i.cancelled THEN t.record END AS record,
+       CASE WHEN i.cancelled THEN 'the request was cancelled' ELSE t.reason END AS reason,
+       CASE WHEN NOT i.cancelled THEN t.fetched_at END AS fetched_at
+FROM request_item i JOIN request q ON q.id = i.request_id JOIN lane l ON l.id = q.lane_id
+LEFT JOIN result t USING (enrichment_id, cycle)
+LEFT JOIN LATERAL (SELECT t.record -> (%(id_fields)s::jsonb ->> l.endpoint) AS id OFFSET 0) own ON true
+WHERE i.request_id = %(id)s AND i.position >= %(position)s
+ORDER BY i.position
+LIMIT %(limit)s
+
+-- name: lock_enrichments: Keeps merges and enqueues from settling or joining what a cancel looks at.
+SELECT count(*) AS count FROM (
+    SELECT FROM enrichment e
+    WHERE e.id IN (SELECT enrichment_id FROM request_item WHERE request_id = %(id)s)
+    ORDER BY e.lane_id, e.key
+    FOR UPDATE
+) locked
+
+-- name: cancel_items: Marks the items that are not settled yet; the request is finished by that.
+WITH marked AS (
+    UPDATE request_item i SET cancelled = true
+    WHERE i.request_id = %(id)s AND NOT i.cancelled
+      AND NOT EXISTS (SELECT FROM result t
+                      WHERE t.enrichment_id = i.enrichment_id AND t.cycle = i.cycle)
+    RETURNING 1
+)
+UPDATE request SET cancelled = cancelled + (SELECT count(*) FROM marked),
+                   cancelled_at = now(), finished_at = now()
+WHERE id = %(id)s AND finished_at IS NULL
+RETURNING cancelled
+
+-- name: cancel_enrichments: What waits and is wanted by no other request is not bought.
+UPDATE enrichment e SET state = 'cancelled', settled_at = now(), reason = 'no request wants it any more'
+WHERE e.state = 'pending'
+  AND e.id IN (SELECT enrichment_id FROM request_item WHERE request_id = %(id)s)
+  AND NOT EXISTS (SELECT FROM request_item i
+                  WHERE i.enrichment_id = e.id AND i.cycle = e.cycle AND NOT i.cancelled)
+
+-- name: finished: Tells those who wait for the request.
+SELECT pg_notify('enrichd_finished', %(id)s::text)

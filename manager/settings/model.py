@@ -1,0 +1,105 @@
+"""Settings: where their values come from, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
+
+from manager.errors import ConfigurationError
+from manager.settings import names, sources
+from manager.settings.accounts import AccountSettings, AccountTable
+from manager.settings.fields import Fields
+from manager.settings.names import CONFIG, PREFIX, variable
+
+
+class Settings(Fields):
+    """Every knob of the enrichment manager, and the accounts that it serves."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the data directory, then the TOML file."""
+
+        def values(found: dict[str, Any]) -> PydanticBaseSettingsSource:
+            return InitSettingsSource(settings_cls, found)
+
+        known = cls.model_fields
+        misspelt = values(names.misspelt({"config", *known}, AccountTable.model_fields))
+        file = values(sources.toml(os.environ.get(CONFIG)))
+        found = [init_settings, env_settings, misspelt, file]
+        if data_dir := next((path for it in found if (path := it().get("data_dir"))), None):
+            path = Path(data_dir) / sources.CONNECTION_FILE
+            found.insert(-1, values(sources.connection(path, known)))
+        accounts = sources.account_names([it() for it in found])
+        found.insert(2, values(sources.account_variables(accounts)))
+        return tuple(found)
+
+    @property
+    def postgres(self) -> str:
+        """The database's URL in clear; raises ConfigurationError when it is not set."""
+        return _required(self.database_url, "database_url", "Postgres's URL")
+
+    @property
+    def redis(self) -> str:
+        """Redis's URL in clear; raises ConfigurationError when it is not set."""
+        return _required(self.redis_url, "redis_url", "Redis's URL")
+
+    @property
+    def served(self) -> tuple[AccountSettings, ...]:
+        """All accounts that this process serves, by name.
+
+        Each that has a table; the one that `account` names when there is no table at all, or when
+        it has a key outside of the tables.
+        """
+        served = set(self.accounts)
+        if not served or self.vendor_api_key:
+            served.add(self.account)
+        single = AccountSettings(
+            name=self.account,
+            cap=self.cap,
+            vendor_url=self.vendor_url,
+            vendor_api_key=self.vendor_api_key,
+            vendor_calls_per_minute=self.vendor_calls_per_minute,
+        )
+        silent = AccountTable()
+        return tuple(self.accounts.get(name, silent).over(single, name) for name in sorted(served))
+
+    def served_account(self, name: str) -> AccountSettings | None:
+        """The account of that name; None when this process does not serve it."""
+        return next((it for it in self.served if it.name == name), None)
+
+    @property
+    def call_limit(self) -> float:
+        """Seconds within which any call of the vendor ends, connecting included."""
+        return self.vendor_connect_timeout + self.vendor_read_timeout
+
+    @property
+    def submission_limit(self) -> float:
+        """Seconds after which a submission that has begun is certainly not under way any more."""
+        return self.submit_deadline + self.call_limit
+
+    @property
+    def freshness(self) -> timedelta:
+        """`max_age` as a timedelta."""
+        return timedelta(seconds=self.max_age)
+
+
+def _required(secret: SecretStr | None, name: str, what: str) -> str:
+    if secret is None or not secret.get_secret_value():
+        raise ConfigurationError(
+            f"{what} is not set. Set {variable(name)} or {name} in the file that "
+            f"{CONFIG} names, or point --data-dir ({PREFIX}DATA_DIR) at an installation "
+            "made by `enrichd up --embedded`."
+        )
+    return secret.get_secret_value()
