@@ -13,8 +13,11 @@ from benchmarks.daemons import daemon, vendor
 from benchmarks.ledgers import domains, new_ledger
 from benchmarks.measure import Report, pair
 from manager import Manager, Settings
+from manager.endpoints import ENDPOINTS
 from manager.run.embedded import EmbeddedServers
+from manager.settings import AccountSettings
 from manager.vendor import download
+from manager.vendor.calls import NoGate
 from manager.vendor.client import VendorClient
 
 RUNS = 3
@@ -35,8 +38,8 @@ def run(report: Report, servers: EmbeddedServers, size: int) -> None:
             vendor_api_key=sandbox.api_key,
             vendor_calls_per_minute=100_000,
             job_size=max(1, count // 10),
-            poll_min=LOOK,
-            sweep_interval=LOOK,  # a poll that is due waits for a sweep
+            look_min=LOOK,
+            sweep_interval=LOOK,
         ) as settings,
         daemon(servers, settings),
     ):
@@ -63,22 +66,27 @@ def _buy(settings: Settings, identifiers: list[str]) -> None:
         identifiers[first : first + settings.job_size]
         for first in range(0, len(identifiers), settings.job_size)
     )
+    [account] = settings.served
     with (
-        VendorClient.from_settings(settings) as client,
+        VendorClient(settings, account, NoGate()) as client,
         tempfile.TemporaryDirectory(dir=settings.spool_dir) as directory,
         ThreadPoolExecutor(settings.cap) as pool,
     ):
         directories = (Path(directory, str(number)) for number in itertools.count())
-        list(pool.map(partial(_buy_one, settings, client), jobs, directories))
+        list(pool.map(partial(_buy_one, settings, account, client), jobs, directories))
 
 
 def _buy_one(
-    settings: Settings, client: VendorClient, identifiers: list[str], directory: Path
+    settings: Settings,
+    account: AccountSettings,
+    client: VendorClient,
+    identifiers: list[str],
+    directory: Path,
 ) -> None:
-    batch_id = client.submit("domains", identifiers).batch_id
+    batch_id = client.submit(ENDPOINTS["company/enrich"], "domains", identifiers).batch_id
     while not (job := client.status(batch_id)).ended:
         time.sleep(LOOK)
-    paths = download.fetch(job, directory, settings, partial(client.status, batch_id))
+    paths = download.fetch(job, directory, settings, account, partial(client.status, batch_id))
     lines = sum(1 for _ in download.lines(paths, settings))
     assert lines == job.result_count, job
     assert lines > len(identifiers) / 2, job

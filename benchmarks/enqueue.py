@@ -51,6 +51,7 @@ def _rates(report: Report, servers: EmbeddedServers, count: int, *, runs: int) -
                 pairs.append(
                     pair(partial(enqueue, settings, count), partial(copy, settings, count))
                 )
+            _check(settings, count)
     for case, pairs in cases.items():
         report.rate(f"{count:,} {case}", "identifiers/s", count, pairs, "COPY")
 

@@ -59,6 +59,18 @@ class Report:
         print(f"  {title:<{_TITLE - 2}}{shown}  {unit:<{_UNIT}}{ratio}".rstrip(), flush=True)
 
 
+class Table:
+    """A table whose lines are printed as soon as they are known."""
+
+    def __init__(self, name: str, columns: Sequence[str]) -> None:
+        print(f"\n{name:<{_TITLE}}" + "".join(f"{it:>{_NUMBER}}" for it in columns), flush=True)
+
+    def line(self, title: str, figures: Sequence[float | str]) -> None:
+        """A line: numbers, or what is to stand there as it is."""
+        shown = (it if isinstance(it, str) else _shown(it) for it in figures)
+        print(f"  {title:<{_TITLE - 2}}" + "".join(f"{it:>{_NUMBER}}" for it in shown), flush=True)
+
+
 def times(many: Sequence[float], one: Sequence[float], name: str) -> str:
     """How many times the one that the many are, by their medians."""
     return f"{median(many) / median(one):.2f} x {name}"

@@ -26,7 +26,7 @@ RUNS = 5
 # Bytes of a record: a default selection's, and one of many fields.
 SHORT, LONG = 2_000, 20_000
 
-# What submit and poll would write.
+# What submit and look would write.
 _COMPLETE = """
 UPDATE job SET state = 'submitting', slot = 1, submitting_at = now() WHERE state = 'packed';
 UPDATE job SET state = 'pending', batch_id = '{batch_id}' WHERE state = 'submitting';
@@ -78,7 +78,7 @@ def _peak(servers: EmbeddedServers, url: str, count: int) -> float:
 
 def _merge(settings: Settings, job_id: UUID) -> None:
     context = Context(settings, "benchmark")
-    merge(context, job_id)
+    merge(context, context.account(settings.account), job_id)
     context.close()
 
 
@@ -106,7 +106,8 @@ def _completed(
         if others:
             _settled_before(connection, others)
         Manager(settings).enqueue("domains", domains(count))
-        [wake] = pack(Context(settings, "benchmark"))
+        context = Context(settings, "benchmark")
+        wake, _ = pack(context, context.account(settings.account))
         connection.execute(_COMPLETE.format(batch_id=BATCH_ID))
         assert wake.job_id
         yield _Completed(settings, wake.job_id)

@@ -67,8 +67,10 @@ class _Packer:
         """The slots stay taken, so as many jobs are wanted as are packed ahead of them."""
         self._jobs += count
         wanted = {"pack_ahead": self._jobs - self._settings.cap}
-        packed = pack(Context(self._settings.model_copy(update=wanted), "benchmark"))
-        assert len(packed) == count, f"{len(packed)} jobs were packed, not {count}"
+        context = Context(self._settings.model_copy(update=wanted), "benchmark")
+        account = context.account(self._settings.account)
+        for number in range(count):
+            assert pack(context, account), f"{number} jobs were packed, not {count}"
 
     def _update(self) -> None:
         """The yardstick: no more than the rows must be touched for."""

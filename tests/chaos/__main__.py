@@ -20,12 +20,16 @@ def main() -> int:
     parser.add_argument("--daemons", type=int, default=2, help="as on so many machines")
     parser.add_argument("--pause", type=float, default=1.5, help="mean seconds between two faults")
     parser.add_argument("--load", type=float, default=3.0, help="requests a second")
+    parser.add_argument(
+        "--only", nargs="+", metavar="FAULT", choices=sorted(FAULTS), default=sorted(FAULTS),
+        help="of these kinds; default: all",
+    )  # fmt: skip
     parser.add_argument("--show", action="store_true", help="only print the seed's schedule")
     parser.add_argument("--keep", action="store_true", help="keep the logs of good runs, too")
     arguments = parser.parse_args()
     first = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     if arguments.show:
-        events = schedule(first, arguments.seconds, sorted(FAULTS), arguments.pause)
+        events = schedule(first, arguments.seconds, sorted(arguments.only), arguments.pause)
         print("\n".join(map(str, events)))
         return 0
     for seed in range(first, first + arguments.runs):
@@ -36,10 +40,17 @@ def main() -> int:
             mean_pause=arguments.pause,
             per_second=arguments.load,
             keep=arguments.keep,
+            kinds=arguments.only,
         )
         print("\n".join(report.lines()), flush=True)
         if report.violations:
-            print(f"replay: python -m tests.chaos --seed {seed} --seconds {arguments.seconds:g}")
+            only = (
+                "" if len(arguments.only) == len(FAULTS) else f" --only {' '.join(arguments.only)}"
+            )
+            print(
+                f"replay: python -m tests.chaos --seed {seed} --seconds {arguments.seconds:g} "
+                f"--pause {arguments.pause:g} --load {arguments.load:g}{only}"
+            )
             return 1
     return 0
 

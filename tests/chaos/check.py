@@ -10,12 +10,14 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from redis import Redis
 
 from manager import Settings
-from manager.semaphore import Slots
-from sandbox import companies
-from tests.chaos.world import CAP, SANDBOX_SETTINGS, World, can_rename_host
+from manager.steps.context import Context
+from sandbox.endpoints import ENDPOINTS
+from sandbox.fields import Plan
+from tests.chaos.daemons import can_rename_host
+from tests.chaos.vendors import UNRESOLVED_SHARE
+from tests.chaos.world import CAP, World
 
 COUNTERS = """
 SELECT r.id FROM request r CROSS JOIN LATERAL (
@@ -34,13 +36,18 @@ WHERE r.finished_at IS NULL OR r.total <> counted.total OR r.fulfilled <> counte
 UNSETTLED = "SELECT count(*) FROM enrichment WHERE state IN ('pending', 'packed')"
 LIVE = "SELECT id::text, state, why FROM job WHERE ended_at IS NULL"
 RESULTS = """
-SELECT l.identifier_type, e.key, t.outcome, t.record ->> 'crustdata_company_id' AS company_id
+SELECT l.endpoint, l.identifier_type, l.fields, e.key, t.record
 FROM result t JOIN enrichment e ON e.id = t.enrichment_id JOIN lane l ON l.id = e.lane_id
+WHERE t.outcome <> 'failed'
+"""
+BATCH_IDS = """
+SELECT j.batch_id, a.name AS account FROM job j JOIN account a ON a.id = j.account_id
+WHERE j.batch_id IS NOT NULL
 """
 # What failed although the vendor had delivered, and was asked for again, is paid for again.
 BOUGHT_AGAIN = """
-SELECT count(*) FROM result t JOIN job j ON j.id = t.job_id
-WHERE t.outcome = 'failed' AND j.batch_id IS NOT NULL
+SELECT count(*) FROM result t JOIN job j ON j.id = t.job_id JOIN account a ON a.id = j.account_id
+WHERE t.outcome = 'failed' AND j.batch_id IS NOT NULL AND a.name = %s
   AND EXISTS (SELECT FROM result later
               WHERE later.enrichment_id = t.enrichment_id AND later.cycle > t.cycle)
 """
@@ -49,6 +56,9 @@ SELECT coalesce(why, '') || coalesce(error, '') FROM job
 UNION ALL SELECT why || by FROM job_event
 UNION ALL SELECT reason FROM result WHERE reason IS NOT NULL
 UNION ALL SELECT paused_reason FROM account WHERE paused_reason IS NOT NULL
+UNION ALL SELECT coalesce(look_error, '') || coalesce(look_waits_for, '') FROM account
+UNION ALL SELECT reason FROM endpoint_pause
+UNION ALL SELECT judged_why FROM vendor_job WHERE judged_why IS NOT NULL
 """
 _WEBHOOK_TOKEN = re.compile(r"/webhooks/[0-9a-f-]{36}/[A-Za-z0-9_-]{20,}")
 _SIGNATURE = re.compile(r"signature=[0-9a-f]{16,}")
@@ -80,7 +90,7 @@ def swept(settings: Settings, timeout: float) -> None:
     with psycopg.connect(settings.postgres, autocommit=True) as connection:
         called = _one(connection, settings, clock)
         while time.monotonic() < deadline:
-            at = _one(connection, settings, "SELECT max(swept_at) FROM account")
+            at = _one(connection, settings, "SELECT min(swept_at) FROM account")
             if at is not None and at > called:
                 return
             time.sleep(0.05)
@@ -103,17 +113,20 @@ def drained(settings: Settings, patience: float) -> bool:
 
 def violations(world: World, accepted: dict[UUID, int]) -> Iterator[str]:
     """Every way in which an invariant does not hold; none, it is hoped."""
-    settings, record = world.settings, world.sandbox.record()
+    settings = world.settings
+    records = {account: it.control.record() for account, it in world.vendors.items()}
     with psycopg.connect(settings.postgres) as connection:
         yield from _nothing_is_lost(connection, settings, accepted)
-        yield from _never_bought_twice(connection, settings, record)
+        for account, record in records.items():
+            yield from _never_bought_twice(connection, settings, account, record)
         yield from _results_are_true(connection, settings)
         if wrong := _all(connection, settings, COUNTERS):
             yield f"6: {len(wrong)} requests have wrong counters, for example {wrong[0].id}"
         yield from _secrets_stay_secret(connection, world)
-    if record["highest_active_own"] > CAP:
-        yield f"2: {record['highest_active_own']} jobs of ours were active at once"
-    yield from _semaphore_is_free(settings)
+    for account, record in records.items():
+        if record["highest_active_own"] > CAP:
+            yield f"2: {record['highest_active_own']} jobs of {account} were active at once"
+        yield from _semaphore_is_free(settings, account)
 
 
 def _nothing_is_lost(
@@ -132,64 +145,82 @@ def _nothing_is_lost(
 
 
 def _never_bought_twice(
-    connection: psycopg.Connection[Any], settings: Settings, record: dict[str, Any]
+    connection: psycopg.Connection[Any], settings: Settings, account: str, record: dict[str, Any]
 ) -> Iterator[str]:
-    known = {row.batch_id for row in _all(connection, settings, "SELECT batch_id FROM job")}
+    """Nor with another account's key, nor by taking another tool's job for ours."""
+    known = {row.batch_id: row.account for row in _all(connection, settings, BATCH_IDS)}
+    own = {job["batch_id"]: job["fulfilled"] for job in record["jobs"] if not job["foreign"]}
     for job in record["jobs"]:
-        if job["foreign"] or job["batch_id"] in known or not job["fulfilled"]:
-            continue
-        yield f"3: the vendor delivered job {job['batch_id']}, which the ledger does not know"
-    again = _one(connection, settings, BOUGHT_AGAIN)
+        whose = known.get(job["batch_id"])
+        if whose not in (None, account):
+            yield f"3: {whose}'s job {job['batch_id']} is at {account}'s vendor"
+        if whose and job["foreign"]:
+            yield f"3: {job['batch_id']} at {account}'s vendor is another tool's, not ours"
+    for batch_id, fulfilled in own.items():
+        if batch_id not in known and fulfilled:
+            yield f"3: {account}'s vendor delivered job {batch_id}, which the ledger does not know"
+    for batch_id, whose in known.items():
+        if whose == account and batch_id not in {job["batch_id"] for job in record["jobs"]}:
+            yield f"3: {account}'s vendor does not know the job {batch_id} of the ledger"
+    again = _one(connection, settings, BOUGHT_AGAIN, account)
     if record["duplicates"]["count"] > again:
-        yield f"3: {record['duplicates']['count']} records were bought twice, {again} on purpose"
+        yield (
+            f"3: {account}: {record['duplicates']['count']} records were bought twice, "
+            f"{again} on purpose"
+        )
 
 
 def _results_are_true(connection: psycopg.Connection[Any], settings: Settings) -> Iterator[str]:
     """Each result is the sandbox's own: no identifier has another's record."""
-    wrong = 0
+    wrong: list[str] = []
+    plans: dict[tuple[str, tuple[str, ...]], Plan] = {}
     for row in _all(connection, settings, RESULTS):
-        if row.outcome == "failed":
-            continue
-        company = companies.resolve(
-            row.identifier_type, row.key, SANDBOX_SETTINGS["unresolved_share"]
-        )
-        expected = str(company.id) if company else None
-        wrong += row.company_id != expected
+        endpoint, fields = ENDPOINTS[row.endpoint], tuple(row.fields)
+        if (row.endpoint, fields) not in plans:
+            plans[row.endpoint, fields] = endpoint.catalogue.plan(fields)
+        subject = endpoint.universe.resolve(row.identifier_type, row.key, UNRESOLVED_SHARE)
+        plan = plans[row.endpoint, fields]
+        if row.record != (endpoint.catalogue.record(subject, plan) if subject else None):
+            wrong.append(row.key)
     if wrong:
-        yield f"4: {wrong} identifiers have not the record that is theirs"
+        yield f"4: {len(wrong)} identifiers have not the record that is theirs, as {wrong[0]}"
 
 
-def _semaphore_is_free(settings: Settings) -> Iterator[str]:
+def _semaphore_is_free(settings: Settings, name: str) -> Iterator[str]:
     """Invariant 5: what Redis holds follows the ledger, which has no active job any more."""
     deadline = time.monotonic() + 45
-    while time.monotonic() < deadline:
-        with Redis.from_url(settings.redis) as redis:
-            held = Slots(redis, settings.account).holders()
-        if not any(held.values()):
-            return
-        time.sleep(0.5)
-    yield f"5: Redis still has holders: {held}"
+    context = Context(settings, "chaos")
+    try:
+        while any((held := context.account(name).slots.holders()).values()):
+            if time.monotonic() > deadline:
+                yield f"5: Redis still has holders of {name}'s slots: {held}"
+                return
+            time.sleep(0.5)
+    finally:
+        context.close()
 
 
 def _secrets_stay_secret(connection: psycopg.Connection[Any], world: World) -> Iterator[str]:
     texts = {f"ledger {n}": row[0] for n, row in enumerate(_all(connection, world.settings, TEXTS))}
     for log in world.directory.glob("machine-*.log"):
         texts[log.name] = log.read_text(errors="replace")
-    passwords = [url.split(":")[2].split("@")[0] for url in
-                 (world.servers.database_url, world.servers.redis_url)]  # fmt: skip
     for where, text in texts.items():
-        for secret in (world.api_key, *passwords):
+        for secret in world.secrets:
             if secret in text:
                 yield f"7: a secret is in {where}"
         if _WEBHOOK_TOKEN.search(text) or _SIGNATURE.search(text):
             yield f"7: a webhook's token or a link's signature is in {where}"
 
 
-def _all(connection: psycopg.Connection[Any], settings: Settings, query: str) -> list[Any]:
+def _all(
+    connection: psycopg.Connection[Any], settings: Settings, query: str, *parameters: str
+) -> list[Any]:
     connection.execute(f"SET search_path TO {settings.database_schema}")
     with connection.cursor(row_factory=namedtuple_row) as cursor:
-        return cursor.execute(query.encode()).fetchall()
+        return cursor.execute(query.encode(), parameters or None).fetchall()
 
 
-def _one(connection: psycopg.Connection[Any], settings: Settings, query: str) -> Any:
-    return _all(connection, settings, query)[0][0]
+def _one(
+    connection: psycopg.Connection[Any], settings: Settings, query: str, *parameters: str
+) -> Any:
+    return _all(connection, settings, query, *parameters)[0][0]

@@ -1,11 +1,12 @@
-"""A steady load of requests that overlap, in several lanes, some of them cancelled."""
+"""A steady load of overlapping requests, in lanes of each account; some of them are cancelled."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -16,25 +17,45 @@ from manager.identifiers import IdentifierType
 # Identifiers are drawn from a pool, so that requests share them; it grows with time, so that
 # there is always something left to buy.
 OVERLAP = 0.3
-LANES: tuple[tuple[IdentifierType, tuple[str, ...]], ...] = (
-    ("domains", ()),
-    ("domains", ("headcount.total",)),
-    ("names", ()),
-    ("professional_network_profile_urls", ()),
-    ("crustdata_company_ids", ("funding",)),
+
+
+class Kind(NamedTuple):
+    """What a request asks for: a lane of any account."""
+
+    endpoint: str
+    identifier_type: IdentifierType
+    fields: tuple[str, ...] = ()
+
+
+KINDS = (
+    Kind("company/enrich", "domains"),
+    Kind("company/enrich", "domains", ("headcount.total",)),
+    Kind("company/enrich", "names"),
+    Kind("company/enrich", "professional_network_profile_urls"),
+    Kind("company/enrich", "crustdata_company_ids", ("funding",)),
+    Kind("person/enrich", "professional_network_profile_urls"),
+    Kind("person/enrich", "business_emails", ("skills.names",)),
+    Kind(
+        "person/contact/enrich",
+        "professional_network_profile_urls",
+        ("business_email", "personal_contact_info.phone_numbers"),
+    ),
 )
 
 
 class Load:
     """Enqueues from a thread until it is stopped; `accepted` are the requests that committed."""
 
-    def __init__(self, settings: Settings, seed: int, per_second: float) -> None:
+    def __init__(
+        self, settings: Settings, accounts: Sequence[str], seed: int, per_second: float
+    ) -> None:
         self._manager = Manager(settings)
+        self._lanes = [(account, kind) for account in accounts for kind in KINDS]
         self._random = random.Random(seed)
         self._pause = 1 / per_second
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self._next = [0] * len(LANES)
+        self._next = [0] * len(self._lanes)
         self._keys = 0
         self.accepted: dict[UUID, int] = {}
         self.cancelled = 0
@@ -63,19 +84,21 @@ class Load:
     def _enqueue(self) -> None:
         """One request; a call whose commit is in doubt is repeated with its idempotency key."""
         rng = self._random
-        lane = rng.randrange(len(LANES))
+        lane = rng.randrange(len(self._lanes))
+        account, kind = self._lanes[lane]
         size = rng.choice((1, 3, 20, 100, 300))
-        numbers = list(self._numbers(lane, size))
-        identifier_type, fields = LANES[lane]
-        values = [value_of(identifier_type, number) for number in numbers]
+        values = [value_of(kind.identifier_type, number, kind.endpoint)
+                  for number in self._numbers(lane, size)]  # fmt: skip
         priority, cancel = rng.choice((-10, 0, 0, 0, 20)), rng.random() < 0.05
         self._keys += 1
         while True:
             try:
                 request = self._manager.enqueue(
-                    identifier_type,
+                    kind.identifier_type,
                     values,
-                    fields=fields,
+                    endpoint=kind.endpoint,
+                    account=account,
+                    fields=kind.fields,
                     priority=priority,
                     idempotency_key=f"chaos-{self._keys}",
                 )
@@ -98,14 +121,18 @@ class Load:
                 self._next[lane] += 1
 
 
-def value_of(identifier_type: IdentifierType, number: int) -> str:
-    """The identifier of the sandbox's fictional company of that number."""
-    match identifier_type:
-        case "domains":
+def value_of(identifier_type: IdentifierType, number: int, endpoint: str = "company/enrich") -> str:
+    """The identifier of the sandbox's fictional company, or person, of that number."""
+    match identifier_type, endpoint:
+        case "domains", _:
             return f"company-{number:07d}.example"
-        case "names":
+        case "names", _:
             return f"Company {number:07d}"
-        case "crustdata_company_ids":
+        case "crustdata_company_ids", _:
             return str(10_000_000 + number)
-        case _:
+        case "business_emails", _:
+            return f"person-{number:07d}@company-{number // 10:07d}.example"
+        case _, "company/enrich":
             return f"https://www.linkedin.com/company/company-{number:07d}"
+        case _:
+            return f"https://www.linkedin.com/in/person-{number:07d}"

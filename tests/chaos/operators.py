@@ -1,4 +1,4 @@
-"""The operator of a run: resumes an account that was paused, once he has seen it."""
+"""The operator of a run: resumes accounts and endpoints that were paused, once he has seen it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import psycopg
 
 from manager import Settings
 
-# Seconds after which he has bought credits, or set the key.
+# Seconds after which he has bought credits, set the key, or ordered the endpoint.
 REACTION = 3
-RESUME = """
-UPDATE {schema}.account SET paused_reason = NULL, paused_at = NULL
-WHERE paused_at < now() - make_interval(secs => %s)
-"""
+RESUME = (
+    """
+    UPDATE {schema}.account SET paused_reason = NULL, paused_for = NULL, paused_at = NULL
+    WHERE paused_at < now() - make_interval(secs => %s)
+    """,
+    "DELETE FROM {schema}.endpoint_pause WHERE paused_at < now() - make_interval(secs => %s)",
+)
 
 
 class Operator(threading.Thread):
@@ -27,13 +30,14 @@ class Operator(threading.Thread):
 
     def run(self) -> None:
         """Look every second."""
-        sql = RESUME.format(schema=self._settings.database_schema).encode()
+        statements = [it.format(schema=self._settings.database_schema).encode() for it in RESUME]
         while not self._stop_asked.wait(1):
             with (
                 contextlib.suppress(psycopg.Error),
                 psycopg.connect(self._settings.postgres, connect_timeout=5) as connection,
             ):
-                connection.execute(sql, [REACTION])
+                for statement in statements:
+                    connection.execute(statement, [REACTION])
 
     def stop(self) -> None:
         """End it."""

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
 
 from tests.chaos import check, faults
 from tests.chaos.load import Load
 from tests.chaos.operators import Operator
+from tests.chaos.report import LONG, Report
 from tests.chaos.schedule import Event, schedule
+from tests.chaos.vendors import shared
+from tests.chaos.watch import Watcher
 from tests.chaos.world import World
 
+ACCOUNTS = ("alpha", "beta")
 # Seconds without any progress, after the faults have ended, upon which a run has failed.
 PATIENCE = 90.0
-# Recovery: from the end of a fault until the next job is accepted.
+# Recovery: from the end of a fault until the next job of the account is accepted.
 NEXT = """
-SELECT extract(epoch FROM min(at)) FROM {schema}.job_event
-WHERE at > to_timestamp(%s) AND to_state = 'pending'
+SELECT a.name, extract(epoch FROM min(e.at))::float
+FROM {schema}.job_event e JOIN {schema}.job j ON j.id = e.job_id
+JOIN {schema}.account a ON a.id = j.account_id
+WHERE e.at > to_timestamp(%s) AND e.to_state = 'pending' GROUP BY a.name
 """
 HISTORY = """
-SELECT e.at, e.job_id, j.identifier_count, j.batch_id, e.from_state, e.to_state, e.why, e.by
-FROM {schema}.job_event e JOIN {schema}.job j ON j.id = e.job_id ORDER BY e.id
+SELECT e.at, a.name, e.job_id, j.identifier_count, j.batch_id, e.from_state, e.to_state, e.why, e.by
+FROM {schema}.job_event e JOIN {schema}.job j ON j.id = e.job_id
+JOIN {schema}.account a ON a.id = j.account_id ORDER BY e.id
+"""
+SEEN = """
+SELECT a.name, v.* FROM {schema}.vendor_job v JOIN {schema}.account a ON a.id = v.account_id
+ORDER BY v.first_seen_at
 """
 LONGEST_PAUSE = """
 SELECT extract(epoch FROM max(pause))::float
-FROM (SELECT at - lag(at) OVER (ORDER BY at) AS pause FROM {schema}.job_event
+FROM (SELECT at - lag(at) OVER (PARTITION BY account_id ORDER BY at) AS pause
+      FROM {schema}.job_event e JOIN {schema}.job j ON j.id = e.job_id
       WHERE to_state = 'pending') accepted
 """
 COUNTS = {
@@ -40,55 +53,17 @@ COUNTS = {
     "resolved": """
         SELECT CASE to_state WHEN 'pending' THEN 'adopted' ELSE 'sent again' END, count(*)
         FROM {schema}.job_event WHERE why LIKE 'resolved%' GROUP BY 1""",
+    "whose": "SELECT whose, count(*) FROM {schema}.vendor_job GROUP BY 1",
 }
 
 
-@dataclass
-class Report:
-    """What a run did and found."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A fault that was carried out; when, in seconds since 1970."""
 
-    seed: int
-    seconds: float
-    injected: Counter[str] = field(default_factory=Counter)
-    recoveries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    requests: int = 0
-    identifiers: int = 0
-    cancelled: int = 0
-    repeated_calls: int = 0
-    drained_after: float = 0.0
-    longest_pause: float = 0.0
-    record: dict[str, Any] = field(default_factory=dict)
-    enrichments: dict[str, int] = field(default_factory=dict)
-    jobs: dict[str, int] = field(default_factory=dict)
-    resolved: dict[str, int] = field(default_factory=dict)
-    violations: list[str] = field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        """The report as a person reads it."""
-        calls = self.record.get("calls", {})
-        shown = [
-            f"seed {self.seed}, {self.seconds:g} s of faults, "
-            f"drained after {self.drained_after:.1f} s, "
-            f"longest time without a job accepted {self.longest_pause:.1f} s",
-            f"requests {self.requests:,} ({self.cancelled} cancelled, "
-            f"{self.repeated_calls} calls repeated), identifiers {self.identifiers:,}",
-            f"enrichments {self.enrichments}",
-            f"jobs {self.jobs}; resolved submissions {self.resolved}",
-            f"vendor: {self.record.get('submissions_accepted')} jobs accepted, highest active "
-            f"{self.record.get('highest_active_own')} of ours "
-            f"({self.record.get('highest_active')} with others'), billed "
-            f"{self.record.get('billed', {}).get('records'):,}, "
-            f"bought twice {self.record.get('duplicates', {}).get('count')}",
-            f"calls { {route: sum(outcomes.values()) for route, outcomes in calls.items()} }",
-            f"{'fault':34} {'times':>5} {'recovered after: median':>24} {'worst':>8}",
-        ]
-        for kind, times in sorted(self.injected.items()):
-            took = self.recoveries.get(kind, [])
-            seconds = f"{median(took):22.2f} s {max(took):6.2f} s" if took else ""
-            shown.append(f"{kind:34} {times:5} {seconds}")
-        shown += [f"VIOLATION {violation}" for violation in self.violations]
-        shown.append(f"{sum(self.injected.values())} faults, {len(self.violations)} violations")
-        return shown
+    kind: str
+    began: float
+    at: float
 
 
 def run(
@@ -99,46 +74,57 @@ def run(
     mean_pause: float = 1.5,
     per_second: float = 3.0,
     keep: bool = False,
+    kinds: Sequence[str] = (),
 ) -> Report:
     """Run a seed; never raises for what it finds.
 
     mean_pause: seconds between two faults. per_second: requests. keep: keep the logs anyway.
+    kinds: of faults; all unless given.
     """
     report = Report(seed, seconds)
-    events = schedule(seed, seconds, sorted(faults.FAULTS), mean_pause)
-    ended: list[tuple[str, float]] = []
-    with World(seed, daemons) as world:
-        load, operator = Load(world.settings, seed, per_second), Operator(world.settings)
-        load.start()
-        operator.start()
-        check.working(world.settings, daemons, timeout=60)
-        threads = _inject(world, events, report, ended)
-        for thread in threads:
-            thread.join()
-        faults.clear(world)
-        load.stop()
-        quiet = time.monotonic()
-        check.drained(world.settings, PATIENCE)
-        operator.stop()
+    events = schedule(seed, seconds, sorted(kinds or faults.FAULTS), mean_pause)
+    rng = random.Random(seed)
+    accounts = {account: shared(rng) for account in ACCOUNTS}
+    with World(seed, daemons, accounts=accounts) as world:
+        load = Load(world.settings, ACCOUNTS, seed, per_second)
+        watcher = Watcher(world.settings)
+        with _operated(world):
+            load.start()
+            watcher.start()
+            check.working(world.settings, daemons, timeout=60)
+            ended = _inject(world, events, report)
+            faults.clear(world)
+            load.stop()
+            quiet = time.monotonic()
+            check.drained(world.settings, PATIENCE)
+        watcher.stop()
         report.drained_after = time.monotonic() - quiet
         report.violations = list(check.violations(world, load.accepted))
         report.requests, report.identifiers = len(load.accepted), load.identifiers
         report.cancelled, report.repeated_calls = load.cancelled, load.refused
-        report.record = world.sandbox.record()
-        _look(world, report, ended)
+        report.records = {name: it.control.record() for name, it in world.vendors.items()}
+        _look(world, report, ended, watcher)
         if report.violations or keep:
-            _keep_logs(world, seed)
+            _keep_logs(world, report, ended)
     return report
 
 
-def _inject(
-    world: World, events: list[Event], report: Report, ended: list[tuple[str, float]]
-) -> list[threading.Thread]:
-    began, threads = time.monotonic(), []
+@contextmanager
+def _operated(world: World) -> Iterator[None]:
+    operator = Operator(world.settings)
+    operator.start()
+    yield
+    operator.stop()
+
+
+def _inject(world: World, events: list[Event], report: Report) -> list[Ended]:
+    """Carry out the events at their times; returns when all have ended."""
+    began, threads, ended = time.monotonic(), [], []
 
     def carry_out(event: Event) -> None:
+        since = time.time()
         faults.apply(world, event.kind, event.seed)
-        ended.append((event.kind, time.time()))
+        ended.append(Ended(event.kind, since, time.time()))
 
     for event in events:
         time.sleep(max(0.0, event.at - (time.monotonic() - began)))
@@ -146,16 +132,22 @@ def _inject(
         thread = threading.Thread(target=carry_out, args=(event,))
         thread.start()
         threads.append(thread)
-    return threads
+    for thread in threads:
+        thread.join()
+    return ended
 
 
-def _look(world: World, report: Report, ended: list[tuple[str, float]]) -> None:
+def _look(world: World, report: Report, ended: list[Ended], watcher: Watcher) -> None:
     schema = world.settings.database_schema
     with psycopg.connect(world.settings.postgres) as connection:
-        for kind, at in ended:
-            row = connection.execute(NEXT.format(schema=schema).encode(), [at]).fetchone()
-            if row and row[0] is not None:
-                report.recoveries[kind].append(float(row[0]) - at)
+        for fault in ended:
+            accepted = connection.execute(NEXT.format(schema=schema).encode(), [fault.at])
+            for account, at in accepted.fetchall():
+                report.recoveries[fault.kind].append(at - fault.at)
+                if at - fault.at > LONG:
+                    waits = "; ".join(watcher.between(account, fault.at, at))
+                    took = f"{account} took {at - fault.at:.0f} s after {fault.kind}"
+                    report.explained.append(f"{took}: {waits}")
         pause = connection.execute(LONGEST_PAUSE.format(schema=schema).encode()).fetchone()
         report.longest_pause = float(pause[0] or 0) if pause else 0.0
         for name, query in COUNTS.items():
@@ -163,15 +155,24 @@ def _look(world: World, report: Report, ended: list[tuple[str, float]]) -> None:
             setattr(report, name, dict(found))
 
 
-def _keep_logs(world: World, seed: int) -> None:
+def _keep_logs(world: World, report: Report, ended: list[Ended]) -> None:
     """What a failed run leaves behind: the processes' logs, for whoever looks into it."""
-    target = world.directory.parent / f"enrichd-chaos-seed-{seed}"
+    target = world.directory.parent / f"enrichd-chaos-seed-{report.seed}"
     target.mkdir(exist_ok=True)
     for log in world.directory.glob("*.log"):
         (target / log.name).write_bytes(log.read_bytes())
-    (target / "record.json").write_text(json.dumps(world.sandbox.record(), indent=1))
-    history = HISTORY.format(schema=world.settings.database_schema)
+    (target / "records.json").write_text(json.dumps(report.records, indent=1))
+    (target / "faults.txt").write_text(
+        "".join(
+            f"{datetime.fromtimestamp(it.began, UTC)}\t{it.at - it.began:.1f} s\t{it.kind}\n"
+            for it in sorted(ended, key=lambda it: it.began)
+        )
+    )
     with psycopg.connect(world.settings.postgres) as connection:
-        rows = connection.execute(history.encode()).fetchall()
-    (target / "history.txt").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+        for name, query in (("history", HISTORY), ("vendor-jobs", SEEN)):
+            rows = connection.execute(
+                query.format(schema=world.settings.database_schema).encode()
+            ).fetchall()
+            text = "".join("\t".join(map(str, row)) + "\n" for row in rows)
+            (target / f"{name}.txt").write_text(text)
     print(f"the logs are kept in {target}")
