@@ -108,5 +108,6 @@ def shown_job(job: Job, now: float) -> dict[str, Any]:
         "seconds": None if job.fate.never_ends else job.ends - job.created,
         "fulfilled": job.fulfilled(now),
         "result_count": job.result_count(now),
+        "links": job.ending.links,
         "error_message": job.ending.error_message,
     }

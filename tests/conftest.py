@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from manager import Settings
@@ -16,6 +17,13 @@ from tests.clean_ledger import CleanLedger
 
 # A worker of xdist inherits what readline takes for a terminal's width, and commands believe it.
 os.environ.pop("COLUMNS", None)
+
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

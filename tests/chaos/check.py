@@ -149,7 +149,12 @@ def _never_bought_twice(
 ) -> Iterator[str]:
     """Nor with another account's key, nor by taking another tool's job for ours."""
     known = {row.batch_id: row.account for row in _all(connection, settings, BATCH_IDS)}
-    own = {job["batch_id"]: job["fulfilled"] for job in record["jobs"] if not job["foreign"]}
+    # what has no links is neither delivered nor billed
+    own = {
+        job["batch_id"]: job["fulfilled"] * job["links"]
+        for job in record["jobs"]
+        if not job["foreign"]
+    }
     for job in record["jobs"]:
         whose = known.get(job["batch_id"])
         if whose not in (None, account):
