@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
+from zipfile import ZipFile
 
 import pytest
 
@@ -32,12 +32,14 @@ for line in sys.stdin:
 def unpack(directory: Path) -> Path:
     """Its code, in that directory; skips the test where the history does not reach back to it."""
     archive = subprocess.run(
-        ["git", "-C", str(CHECKOUT), "archive", COMMIT], capture_output=True, check=False
+        ["git", "-C", str(CHECKOUT), "archive", "--format=zip", COMMIT],
+        capture_output=True,
+        check=False,
     )
     if archive.returncode:
         pytest.skip(f"the first release, commit {COMMIT}, is not in this checkout's history")
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
-        tar.extractall(directory, filter="data")
+    with ZipFile(BytesIO(archive.stdout)) as content:
+        content.extractall(directory)
     return directory
 
 

@@ -106,7 +106,7 @@ def test_the_chunk_size_is_sent_under_its_configured_name(
         (404, errors.Refused),
         (409, errors.Refused),
         (413, errors.TooLarge),
-        (422, errors.Refused),
+        (422, errors.BadRequest),
         (429, errors.TooManyRequests),
         (301, errors.Unclear),
         (408, errors.Unclear),
