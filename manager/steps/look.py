@@ -136,10 +136,11 @@ def look(context: Context, account: Account) -> list[Wake]:
                 _ask_one_by_one(context.settings, connection, account, began)
         mend_if_possible(connection, account, standing)
         wakes = due(connection, account, account.standing(connection))
-        least = after_look(connection, context.settings, account)
+        if error is None and waits_for is None:
+            wait = after_look(connection, context.settings, account)
         schedule = parameters | {
             "planned": planned.look_at,
-            "wait": max(wait, least) if error is None and waits_for is None else wait,
+            "wait": wait,
             "waits_for": waits_for,
             "error": error,
             "failed": error is not None,

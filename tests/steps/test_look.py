@@ -404,10 +404,10 @@ def test_a_question_about_a_job_without_an_answer_is_asked_later_and_later(
 # What the vendor does not know any more
 
 
-def unknown(driver: Driver, size: int = 2) -> UUID:
+def unknown(driver: Driver, size: int = 2, silent: float = UNKNOWN_PATIENCE) -> UUID:
     """A job that neither the list shows nor the vendor knows."""
     job_id = driver.accepted(size)
-    driver.age(job_id, UNKNOWN_PATIENCE)
+    driver.age(job_id, silent)
     driver.sandbox.set(list_lag_seconds=1_000)
     driver.sandbox.fault("status", "status", status=404, times=None)
     return job_id
@@ -426,6 +426,15 @@ def test_a_job_that_the_vendor_no_longer_knows_fails_when_it_has_said_so_often(
     assert job.error == f"the vendor does not know the job {job.batch_id} any more"
     assert driver.states() == {"failed": 2}, "it may have been paid for: nothing is bought again"
     assert driver.held() == set()
+
+
+def test_404s_to_a_job_that_there_was_a_sign_of_lately_are_not_believed(driver: Driver) -> None:
+    """A gateway in trouble says so, too."""
+    job_id = unknown(driver, silent=UNKNOWN_PATIENCE / 2)
+    for _ in range(7):
+        driver.look_now()
+    assert driver.job(job_id).looks == 7
+    assert driver.job(job_id).state == "pending"
 
 
 def test_a_404_after_other_troubles_is_not_believed_at_once(driver: Driver) -> None:
