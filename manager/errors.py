@@ -23,6 +23,10 @@ class UnavailableError(EnrichdError):
     """Postgres, Redis or another part cannot be reached right now."""
 
 
+class LockTimeoutError(UnavailableError):
+    """Another transaction has held what the call needs for longer than `lock_timeout`."""
+
+
 class NotFoundError(EnrichdError):
     """No such request or job in the ledger."""
 
@@ -51,7 +55,10 @@ class InvalidIdentifier:
     reason: str
 
     def __str__(self) -> str:
-        text = repr(self.value)
+        try:
+            text = repr(self.value)
+        except Exception:  # a number of more digits than Python writes; anybody's own class
+            text = f"a value of type {type(self.value).__name__}"
         if len(text) > 80:
             text = f"{text[:60]}… ({len(text)} characters)"
         return f"position {self.position}: {text} {self.reason}"

@@ -11,14 +11,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from manager.settings.accounts import NO_TABLES, AccountTable
 from manager.settings.names import PREFIX, variable
+from manager.settings.redis_url import RedisUrl
 from manager.settings.values import (
     AccountName,
     CallsPerMinute,
     Cap,
+    Count,
+    Days,
     HttpUrl,
+    PositiveCount,
     PositiveSeconds,
     PostgresUrl,
-    RedisUrl,
     Seconds,
 )
 
@@ -53,6 +56,19 @@ class Fields(BaseSettings):
         None,
         description="Where results files are downloaded to; "
         "default: data_dir/spool, else a folder in the system's temporary directory",
+    )
+
+    # Callers
+    lock_timeout: PositiveSeconds = Field(
+        30.0,
+        description="Seconds an enqueue or a cancel waits for what another transaction holds",
+    )
+    pool_size: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Most connections that a Manager has open for its own calls at once; each "
+        "process has its own, and each wait for a request one more",
     )
 
     # The account and the vendor
@@ -177,6 +193,62 @@ class Fields(BaseSettings):
         7.0, ge=0, le=3650, description="Days after which a kept results file is deleted"
     )
 
+    # Retention
+    retain_requests_days: Days | None = Field(
+        None,
+        description="Days after its end that a request stays, with its items. After that its "
+        "results cannot be read any more, and its idempotency key may be used anew",
+    )
+    retain_requests_count: Count | None = Field(
+        None,
+        description="Newest requests that stay, however old; of two limits the one that is reached "
+        "first counts",
+    )
+    retain_results_days: Days | None = Field(
+        None,
+        description="Days that an outdated result stays which no request names: one that a later "
+        "result of the same enrichment has replaced. After that it is lost what the "
+        "vendor said then",
+    )
+    retain_results_count: PositiveCount | None = Field(
+        None,
+        description="Newest results of an enrichment that stay; never less than the newest one, "
+        "and the newest with a record",
+    )
+    retain_enrichments_days: Days | None = Field(
+        None,
+        description="Days after its end that an enrichment which no request names stays, with its "
+        "newest result. After that the identifier is bought again when it is asked for",
+    )
+    retain_enrichments_count: Count | None = Field(
+        None,
+        description="Newest purchases that stay, about, with the enrichments that they were for",
+    )
+    retain_jobs_days: Days | None = Field(
+        None,
+        description="Days after its end that a job stays of which there is no result any more, "
+        "with its history and strays. After that nobody can tell what was submitted then",
+    )
+    retain_jobs_count: Count | None = Field(None, description="Newest jobs that stay")
+    retain_events_days: Days | None = Field(
+        None, description="Days that the history of jobs that have ended stays"
+    )
+    retain_events_count: Count | None = Field(None, description="Newest events of jobs that stay")
+    retain_strays_days: Days | None = Field(
+        None, description="Days that envelopes stay which have settled nothing"
+    )
+    retain_strays_count: Count | None = Field(
+        None, description="Newest of these envelopes that stay"
+    )
+    retain_vendor_jobs_days: Days | None = Field(
+        None,
+        description="Days that others' jobs stay that the vendor's list does not show any more. "
+        "After that a job that it shows again is judged anew",
+    )
+    retain_vendor_jobs_count: Count | None = Field(
+        None, description="Others' jobs that stay, those last seen on the list"
+    )
+
     # Processes
     sweep_interval: PositiveSeconds = Field(2.0, description="Seconds between two sweeps")
     worker_concurrency: int = Field(
@@ -194,6 +266,9 @@ class Fields(BaseSettings):
     )
     drain_timeout: Seconds = Field(
         30.0, description="Seconds that SIGTERM gives running tasks to end"
+    )
+    task_events: bool = Field(
+        False, description="Send task events, which Flower and `celery events` show"
     )
     web_host: str = Field("127.0.0.1", description="Address that `enrichd web` listens on")
     web_port: int = Field(8460, ge=0, le=65535, description="Port of `enrichd web`; 0: a free one")

@@ -20,11 +20,17 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors(include_url=False)]
-        raise ConfigurationError("The configuration is wrong:\n" + "\n".join(lines)) from None
+        raise wrong(error) from None
 
 
-def _explain(problem: Any) -> str:
+def wrong(error: ValidationError) -> ConfigurationError:
+    """The error that names every wrong setting."""
+    lines = [explain(problem) for problem in error.errors(include_url=False)]
+    return ConfigurationError("The configuration is wrong:\n" + "\n".join(lines))
+
+
+def explain(problem: Any) -> str:
+    """What is wrong with which setting, as one of pydantic's errors says it, without secrets."""
     match problem["loc"]:
         case ("accounts", name, "[key]"):
             return f"  accounts.{_cut(str(name))}: is no name of an account: {problem['msg']}"
@@ -58,8 +64,9 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """The value without what may be a password in a URL, and not at any length."""
-    return _cut(re.sub(r"//.*@", "//…@", repr(value)))
+    """The value without what may be a password or token in a URL, and not at any length."""
+    text = re.sub(r"//.*@", "//…@", repr(value))
+    return _cut(re.sub(r"([?&][^=&]*=)[^&'\"]*", r"\1…", text))
 
 
 def _cut(text: str) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from manager.errors import ConfigurationError
-from manager.settings import names, sources
+from manager.settings import sources
 from manager.settings.accounts import AccountSettings, AccountTable
 from manager.settings.fields import Fields
 from manager.settings.names import CONFIG, PREFIX, variable
@@ -30,20 +27,10 @@ class Settings(Fields):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the data directory, then the TOML file."""
-
-        def values(found: dict[str, Any]) -> PydanticBaseSettingsSource:
-            return InitSettingsSource(settings_cls, found)
-
-        known = cls.model_fields
-        misspelt = values(names.misspelt({"config", *known}, AccountTable.model_fields))
-        file = values(sources.toml(os.environ.get(CONFIG)))
-        found = [init_settings, env_settings, misspelt, file]
-        if data_dir := next((path for it in found if (path := it().get("data_dir"))), None):
-            path = Path(data_dir) / sources.CONNECTION_FILE
-            found.insert(-1, values(sources.connection(path, known)))
-        accounts = sources.account_names([it() for it in found])
-        found.insert(2, values(sources.account_variables(accounts)))
-        return tuple(found)
+        found = sources.ordered(
+            init_settings(), env_settings(), cls.model_fields, AccountTable.model_fields
+        )
+        return tuple(InitSettingsSource(settings_cls, it.values) for it in found)
 
     @property
     def postgres(self) -> str:

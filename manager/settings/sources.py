@@ -3,15 +3,75 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from manager.errors import ConfigurationError
-from manager.settings.names import ACCOUNT_PREFIX, ACCOUNTS, given, is_of_an_account
+from manager.settings.names import (
+    ACCOUNT_PREFIX,
+    ACCOUNTS,
+    CONFIG,
+    given,
+    is_of_an_account,
+    misspelt,
+)
 
 CONNECTION_FILE = "connection.json"
+
+Kind = Literal["argument", "environment", "data directory", "file", "default"]
+
+
+class Source(NamedTuple):
+    """Values, and where they are from. path: of the file, if it is one."""
+
+    kind: Kind
+    values: dict[str, Any]
+    path: str = ""
+
+
+def _raise(error: ConfigurationError) -> None:
+    raise error
+
+
+def ordered(
+    arguments: dict[str, Any],
+    environment: dict[str, Any],
+    known: Collection[str],
+    of_an_account: Collection[str],
+    trouble: Callable[[ConfigurationError], None] = _raise,
+) -> list[Source]:
+    """All sources: what comes first goes over what comes later.
+
+    environment: the values of plain variables. known, of_an_account: the settings' names. trouble:
+    called with what a file that cannot be read would raise.
+    """
+
+    def read(file: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return file()
+        except ConfigurationError as error:
+            trouble(error)
+            return {}
+
+    found = [
+        Source("argument", arguments),
+        Source("environment", environment),
+        Source("environment", misspelt({"config", *known}, of_an_account)),
+    ]
+    config = os.environ.get(CONFIG, "")
+    file = Source("file", read(lambda: toml(config)), config)
+    named = (it.values["data_dir"] for it in [*found, file] if it.values.get("data_dir"))
+    if data_dir := next(named, None):
+        path = Path(data_dir) / CONNECTION_FILE
+        values = read(lambda: connection(path, known))
+        found.append(Source("data directory", values, str(path)))
+    found.append(file)
+    accounts = account_names([it.values for it in found])
+    found.insert(2, Source("environment", account_variables(accounts)))
+    return found
 
 
 def toml(path: str | None) -> dict[str, Any]:

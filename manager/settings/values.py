@@ -6,30 +6,30 @@ from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, Field, SecretStr
+
+from manager.settings import postgres
 
 _NOT_A_URL = "is not a valid URL; special characters in it must be percent-encoded"
 
 
 def _is_postgres(value: SecretStr) -> SecretStr:
     scheme, separator, rest = value.get_secret_value().partition("://")
-    if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not separator:
+    if scheme not in postgres.SCHEMES or not separator:
         raise ValueError("must begin with postgresql://")
     url = f"postgresql://{rest}"
+    if _is_cut_short(rest):
+        raise ValueError(_NOT_A_URL)
+    if trouble := postgres.trouble(url):
+        # a password with a ? in it goes on among the parameters, up to an @
+        raise ValueError(_NOT_A_URL if "@" in rest.partition("?")[2] else trouble)
     try:
-        ports = str(conninfo_to_dict(url).get("port", "")).split(",")
+        ports = postgres.parameters(url).get("port", "").split(",")
     except ProgrammingError:  # its message has the whole URL in it
         raise ValueError(_NOT_A_URL) from None
-    if not all(port.isdecimal() or not port for port in ports) or _is_cut_short(rest):
+    if not all(port.isdecimal() or not port for port in ports):
         raise ValueError(_NOT_A_URL)
     return SecretStr(url)
-
-
-def _is_redis(value: SecretStr) -> SecretStr:
-    if _split(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    return value
 
 
 def _is_http(value: str) -> str:
@@ -65,9 +65,11 @@ def _is_cut_short(rest: str) -> bool:
 
 Seconds = Annotated[float, Field(ge=0, le=30 * 86400)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=30 * 86400)]
+Days = Annotated[float, Field(ge=0, le=36_500)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+PositiveCount = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_is_postgres)]
-RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]
 HttpUrl = Annotated[str, AfterValidator(_is_http)]
 
 AccountName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,63}$")]
