@@ -8,6 +8,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, text
 
+from manager.ledger import version_table
 from manager.ledger.models import LedgerModel
 
 connection: Connection = context.config.attributes["connection"]
@@ -19,6 +20,11 @@ if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": schema}) is
 # a trigger's function keeps this path; a caller's temporary tables must not come before ours in it
 connection.execute(text(f'SET LOCAL search_path TO "{schema}", pg_temp'))
 connection.dialect.default_schema_name = schema
-context.configure(connection=connection, target_metadata=LedgerModel.metadata)
+context.configure(
+    connection=connection,
+    target_metadata=LedgerModel.metadata,
+    version_table=version_table.NAME,
+    version_table_schema=schema,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,13 +1,13 @@
 """Connections to the ledger.
 
 A step opens one connection and closes it: no pool to be shared by mistake across a fork, no
-stale connection after Postgres was restarted. Session locks need a direct connection (not
-PgBouncer in transaction mode).
+stale connection after Postgres was restarted. What a session needs is in `manager.ledger.session`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,51 +15,125 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection
-from psycopg.errors import UndefinedTable
+from psycopg import AsyncConnection, Connection
+from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction, UndefinedTable
 
-from manager.errors import ConfigurationError, UnavailableError
-from manager.ledger.execute import execute, one
+from manager.errors import ConfigurationError, EnrichdError, UnavailableError
+from manager.ledger import pooler, rights, session
+from manager.ledger.execute import execute, one, perform
+from manager.ledger.script import Script, run, run_async
+from manager.ledger.session import Server
 from manager.ledger.sql import Statements
 from manager.settings import Settings
+from manager.settings.postgres import parameters, where
 
 SQL = Statements("session")
-# A worker that was stopped in the middle of a transaction must not hold its rows for ever.
-# And the server must notice that a machine is gone, whose locks others wait for.
-_SESSION = (
-    "-c idle_in_transaction_session_timeout=60000 "
-    "-c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-)
+# A machine or a network that is gone is noticed within half a minute.
+PARAMETERS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+LONGEST_NAME = 63
+BROKEN_OFF = (psycopg.OperationalError, ReadOnlySqlTransaction)
+"""What ends a conversation with Postgres that may go well when it is begun anew."""
+_OVERTURE = re.compile(r"^connection failed: (connection to server .*? failed: )?")
+_EACH_HOST = re.compile(r"^- host: '(.*?)', port: '(.*?)'.* failed: (.*)$", re.MULTILINE)
 
 
-def process_name(role: str) -> str:
+def process_name(role: str, also: str = "") -> str:
     """What a connection calls itself, in pg_stat_activity and in the jobs' history.
 
     With a colon: the schema knows a process of the first release by its having none.
+    also: the URL's own application_name, which comes last.
     """
-    return f"enrichd:{role} {socket.gethostname()}:{os.getpid()}"[:63]
+    tail = f":{os.getpid()}" + f" {also[:30]}".rstrip()
+    return f"enrichd:{role} {socket.gethostname()}"[: LONGEST_NAME - len(tail)] + tail
 
 
 def connection_arguments(settings: Settings, role: str) -> dict[str, Any]:
-    """Keyword arguments for psycopg's connect: search_path, name, keep-alives."""
+    """Keyword arguments for psycopg's connect; what the URL gives itself stays."""
+    given = parameters(settings.postgres)
+    ours = {name: value for name, value in PARAMETERS.items() if name not in given}
     return {
         "conninfo": settings.postgres,
         "autocommit": True,
-        "connect_timeout": 5,
-        "application_name": process_name(role),
-        "options": f"-c search_path={settings.database_schema} {_SESSION}",
-        "keepalives_idle": 15,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
+        "application_name": process_name(role, given.get("application_name", "")),
+        **ours,
     }
 
 
-def unavailable(error: psycopg.OperationalError, settings: Settings) -> UnavailableError:
-    """The same without the URL's password."""
-    info = psycopg.conninfo.conninfo_to_dict(settings.postgres)
-    where = f"{info.get('host', 'localhost')}:{info.get('port', 5432)}/{info.get('dbname', '')}"
-    first = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
-    return UnavailableError(f"Postgres at {where} cannot be reached: {first}")
+def connect(settings: Settings, role: str, **arguments: Any) -> Connection[Any]:
+    """A new session of ours. Behind a pooler nothing is set in it: see `Ledger.connect`.
+
+    arguments: others for psycopg's connect. Raises UnavailableError and ConfigurationError.
+    """
+    return _connect(settings, role, **arguments)[0]
+
+
+def _connect(settings: Settings, role: str, **arguments: Any) -> tuple[Connection[Any], Server]:
+    try:
+        connection = psycopg.connect(**connection_arguments(settings, role) | arguments)
+        try:
+            server = run(connection, _set_up(connection, settings))
+            connection.isolation_level = session.ISOLATION
+            connection.read_only = False
+        except BaseException:
+            connection.close()
+            raise
+    except BROKEN_OFF as error:
+        raise unavailable(error, settings) from None
+    return connection, server
+
+
+async def connect_async(
+    settings: Settings, role: str, **arguments: Any
+) -> tuple[AsyncConnection[Any], Server]:
+    """`connect` for asyncio, and the server that was reached."""
+    try:
+        connection = await AsyncConnection.connect(
+            **connection_arguments(settings, role) | arguments
+        )
+        try:
+            server = await run_async(connection, _set_up(connection, settings))
+            await connection.set_isolation_level(session.ISOLATION)
+            await connection.set_read_only(False)
+        except BaseException:
+            await connection.close()
+            raise
+    except BROKEN_OFF as error:
+        raise unavailable(error, settings) from None
+    return connection, server
+
+
+def _set_up(
+    connection: Connection[Any] | AsyncConnection[Any], settings: Settings
+) -> Script[Server]:
+    """Look at what a new connection has reached, and set what its session needs."""
+    session.refuse_unsupported(connection.info, settings)
+    found: list[Server] = yield session.start(settings, connection.info.backend_pid)
+    [server] = found
+    session.refuse_standby(server, settings)
+    if pooler.is_pooled(connection, server):
+        connection.prepare_threshold = None
+        yield from pooler.refuse_statement_mode(settings)
+    return server
+
+
+def unavailable(error: psycopg.DatabaseError, settings: Settings) -> EnrichdError:
+    """The same without the URL's password: an UnavailableError, or what the URL has done wrong."""
+    text = str(error).strip()
+    if "unsupported startup parameter: options" in text:
+        return ConfigurationError(
+            f"The pooler at {where(settings.postgres)} refuses the options of database_url. Take "
+            "them out, or let PgBouncer have ignore_startup_parameters = options."
+        )
+    several = _EACH_HOST.findall(text)
+    first = _OVERTURE.sub("", text.splitlines()[0]) if text else "no answer"
+    why = "; ".join(f"{host}:{port}: {reason}" for host, port, reason in several) or first
+    return UnavailableError(f"Postgres at {where(settings.postgres)} cannot be reached: {why}")
 
 
 class Ledger:
@@ -68,16 +142,33 @@ class Ledger:
     def __init__(self, settings: Settings, role: str) -> None:
         self._settings = settings
         self._role = role
+        self._keeps_sessions: bool | None = None
 
     @contextmanager
     def connect(self) -> Iterator[Connection[Any]]:
-        """A connection in autocommit mode, closed at the end. Raises UnavailableError."""
-        try:
-            connection = psycopg.connect(**connection_arguments(self._settings, self._role))
-        except psycopg.OperationalError as error:
-            raise unavailable(error, self._settings) from None
-        with connection:
-            yield connection
+        """A connection in autocommit mode, closed at the end; where a pooler in transaction mode
+        keeps no session, all is one transaction. Raises UnavailableError and ConfigurationError,
+        also for a right that the role turns out to lack.
+        """
+        connection, server = _connect(self._settings, self._role)
+        with connection, self._naming_rights():
+            if not pooler.is_pooled(connection, server):
+                yield connection
+            elif self._sessions(connection):
+                perform(connection, session.start(self._settings, server.pid))
+                yield connection
+            else:
+                with connection.transaction():
+                    perform(connection, session.in_transaction(self._settings))
+                    yield connection
+
+    def check_for_daemon(self) -> None:
+        """Raise ConfigurationError where the daemon cannot work: a pooler that keeps no sessions,
+        or a role that lacks a right.
+        """
+        with self.connect() as connection:
+            self._refuse_transaction_mode()
+            rights.check(connection, self._settings)
 
     def id(self) -> str:
         """The ledger's own name, written at its first migration. Raises ConfigurationError."""
@@ -95,14 +186,43 @@ class Ledger:
         """The only connection that works on the job; None when another one does.
 
         The lock belongs to the session: when the process or its connection dies it is free.
+        Raises ConfigurationError where a pooler keeps no sessions.
         """
         with self.connect() as connection:
+            self._refuse_transaction_mode()
             locked = one(connection, SQL.lock_job, bool, {"id": str(job_id)})
             try:
                 yield connection if locked else None
             finally:
-                with suppress(psycopg.OperationalError):
+                with suppress(*BROKEN_OFF):
                     execute(connection, SQL.unlock)
+
+    def _refuse_transaction_mode(self) -> None:
+        if self._keeps_sessions is False:
+            raise ConfigurationError(
+                f"Postgres at {where(self._settings.postgres)} is reached through a pooler in "
+                "transaction mode, where no session lasts; the daemon needs some, to listen and to "
+                "lock jobs. Give it a direct database_url, or a pool in session mode; callers can "
+                "stay where they are."
+            )
+
+    @contextmanager
+    def _naming_rights(self) -> Iterator[None]:
+        """Say which right is missing, and how to grant it. Without USAGE there are no tables."""
+        try:
+            yield
+        except (InsufficientPrivilege, UndefinedTable) as error:
+            with _connect(self._settings, self._role)[0] as another:
+                refusal = rights.refusal(another, self._settings, error)
+            if refusal is None:
+                raise
+            raise refusal from None
+
+    def _sessions(self, connection: Connection[Any]) -> bool:
+        if self._keeps_sessions is None:
+            with _connect(self._settings, self._role)[0] as another:
+                self._keeps_sessions = pooler.keeps_sessions(connection, another)
+        return self._keeps_sessions
 
 
 def limit_waiting(connection: Connection[Any], seconds: float) -> None:

@@ -13,11 +13,45 @@ from dataclasses import dataclass, field
 from typing import Any, LiteralString, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.adapt import AdaptersMap
+from psycopg.postgres import register_default_adapters, register_default_types
 from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.types import TypesRegistry
+from psycopg.types.array import register_all_arrays
 
 from manager import faultpoint
 
 R = TypeVar("R")
+
+
+class _Plain:
+    """How psycopg reads and writes values when nobody has told it otherwise."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        types = TypesRegistry()
+        register_default_types(types)
+        self.adapters = AdaptersMap(types=types)
+        register_default_adapters(self)
+        register_all_arrays(self)
+
+
+_plain = _Plain()
+
+
+class _Cursor(Cursor[Any]):
+    """A cursor of ours, which a caller's own loaders and dumpers do not reach."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return _plain.adapters
+
+
+class _AsyncCursor(AsyncCursor[Any]):
+    @property
+    def adapters(self) -> AdaptersMap:
+        return _plain.adapters
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +73,23 @@ class Copy:
 
 def perform(connection: Connection[Any], command: Execute | Copy) -> tuple[list[Any], int]:
     """Run it: its rows (none for a statement that returns none), and how many it touched."""
+    return carry_out(new_cursor(connection), command)
+
+
+def new_cursor(connection: Connection[Any]) -> Cursor[Any]:
+    """For `carry_out`: what many commands share is cheaper than one for each."""
+    return _Cursor(connection)
+
+
+def carry_out(cursor: Cursor[Any], command: Execute | Copy) -> tuple[list[Any], int]:
+    """Run it on a cursor of `new_cursor`; see `perform`."""
     with faultpoint.around(point(command.sql)):
-        cursor = Cursor(connection, row_factory=_rows(command))
         if isinstance(command, Copy):
             with cursor.copy(command.sql) as copy:
                 for row in command.rows:
                     copy.write_row(row)
             return [], cursor.rowcount
+        cursor.row_factory = _rows(command)
         cursor.execute(command.sql, command.parameters)
         return (cursor.fetchall() if cursor.description else []), cursor.rowcount
 
@@ -54,13 +98,25 @@ async def perform_async(
     connection: AsyncConnection[Any], command: Execute | Copy
 ) -> tuple[list[Any], int]:
     """The same on an async connection."""
+    return await carry_out_async(new_async_cursor(connection), command)
+
+
+def new_async_cursor(connection: AsyncConnection[Any]) -> AsyncCursor[Any]:
+    """For `carry_out_async`."""
+    return _AsyncCursor(connection)
+
+
+async def carry_out_async(
+    cursor: AsyncCursor[Any], command: Execute | Copy
+) -> tuple[list[Any], int]:
+    """The same on an async cursor."""
     with faultpoint.around(point(command.sql)):
-        cursor = AsyncCursor(connection, row_factory=_rows(command))
         if isinstance(command, Copy):
             async with cursor.copy(command.sql) as copy:
                 for row in command.rows:
                     await copy.write_row(row)
             return [], cursor.rowcount
+        cursor.row_factory = _rows(command)
         await cursor.execute(command.sql, command.parameters)
         return (await cursor.fetchall() if cursor.description else []), cursor.rowcount
 

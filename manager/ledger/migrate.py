@@ -11,17 +11,20 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from psycopg.errors import InsufficientPrivilege, RaiseException
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from manager.errors import ConfigurationError, InvalidRequestError, UnavailableError
-from manager.ledger.connect import Ledger, connection_arguments, unavailable
+from manager.ledger import revision as revisions
+from manager.ledger import rights, version_table
+from manager.ledger.connect import Ledger, connect
 from manager.ledger.execute import execute
+from manager.ledger.models import LedgerModel
+from manager.ledger.rekey import rekey
+from manager.ledger.session import in_transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 
@@ -32,7 +35,12 @@ LOCK_WAIT_MS = 200
 _TABLES = """
 SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ' ORDER BY c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = :schema AND c.relkind = 'r'
+WHERE n.nspname = :schema AND c.relkind = 'r' AND c.relname = ANY (:names)
+"""
+_TAKEN = """
+SELECT string_agg(c.relname, ', ' ORDER BY c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = ANY (:names)
 """
 _INSTALLED = Path(__file__).parent / "migrations"
 _CHECKOUT = Path(__file__).parents[2] / "alembic"
@@ -40,15 +48,19 @@ _CHECKOUT = Path(__file__).parents[2] / "alembic"
 
 def engine(settings: Settings, role: str) -> Engine:
     """An SQLAlchemy engine whose search_path is the ledger's schema."""
-    arguments = connection_arguments(settings, role) | {"autocommit": False}
 
-    def connect() -> psycopg.Connection[Any]:
-        try:
-            return psycopg.connect(**arguments)
-        except psycopg.OperationalError as error:
-            raise unavailable(error, settings) from None
+    def creator() -> psycopg.Connection[Any]:
+        connection = connect(settings, role)
+        connection.autocommit = False
+        return connection
 
-    return create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
+    def begin(connection: Connection) -> None:
+        command = in_transaction(settings)
+        connection.connection.driver_connection.execute(command.sql, command.parameters)  # type: ignore[union-attr]
+
+    made = create_engine("postgresql+psycopg://", creator=creator, poolclass=NullPool)
+    event.listen(made, "begin", begin)
+    return made
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:
@@ -65,6 +77,8 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
                 execute(connection, SQL.make_account, parameters)
                 execute(connection, SQL.add_slots, parameters)
                 execute(connection, SQL.remove_slots, parameters)
+        with Ledger(settings, "db").connect() as connection:
+            rekey(connection)
 
 
 def downgrade(settings: Settings, revision: str) -> None:
@@ -74,49 +88,35 @@ def downgrade(settings: Settings, revision: str) -> None:
 
 def current(settings: Settings) -> str | None:
     """The revision that the schema is at; None when it was never migrated."""
-    with engine(settings, "db").connect() as connection:
-        return _current(connection, settings)
-
-
-def newest() -> str | None:
-    """The revision that this version of the program wants."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    with Ledger(settings, "db").connect() as connection:
+        return revisions.current(connection, settings.database_schema)
 
 
 def check(settings: Settings) -> None:
-    """Raise ConfigurationError when the schema is older than this program needs.
-
-    A newer one is no trouble: each migration leaves the release before it working.
-    """
-    have, want = current(settings), newest()
-    if have != want and not _is_newer(have):
-        raise ConfigurationError(
-            f"The ledger (schema {settings.database_schema}) is at revision {have or 'none'}, "
-            f"this program needs {want}. Run `enrichd db upgrade`."
-        )
-
-
-def _current(connection: Connection, settings: Settings) -> str | None:
-    options = {"version_table_schema": settings.database_schema}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
-
-
-def _is_newer(revision: str | None) -> bool:
-    """Whether only a newer release knows the revision."""
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
-    return revision is not None and revision not in {script.revision for script in scripts}
+    """Raise ConfigurationError when the schema is older than this program needs."""
+    with Ledger(settings, "db").connect() as connection:
+        revisions.check(connection, settings.database_schema)
 
 
 def _migrate(settings: Settings, revision: str, run: Callable[[Config, str], None]) -> None:
-    config = _config()
+    config, schema = _config(), settings.database_schema
     try:
         with engine(settings, "db").begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('enrichd migrate'))"))
-            if _is_newer(_current(connection, settings)) and run is command.upgrade:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            have = revisions.current(driver, schema)
+            up = run is command.upgrade
+            is_newer = have is not None and have not in revisions.known()
+            if up and (is_newer or (revision == "head" and have == revisions.newest())):
                 return
-            _lock_tables(connection, settings.database_schema)
-            config.attributes.update(connection=connection, schema=settings.database_schema)
+            if have is None:
+                _refuse_others_tables(connection, schema)
+            _lock_tables(connection, schema)
+            version_table.take_over(connection, schema, have)
+            config.attributes.update(connection=connection, schema=schema)
             run(config, revision)
+            version_table.keep_in_step(connection, schema, give_back=not up)
     except CommandError as error:
         raise InvalidRequestError(f"{revision!r} is no revision to go to: {error}.") from None
     except OperationalError as error:
@@ -124,16 +124,29 @@ def _migrate(settings: Settings, revision: str, run: Callable[[Config, str], Non
             f"The migration was given up and has changed nothing: {error.orig}. "
             "Something else holds the ledger's tables; try again when it is done."
         ) from None
-    except DBAPIError as error:
-        first = str(error.orig).partition("\n")[0]
-        if isinstance(error.orig, InsufficientPrivilege):
-            raise ConfigurationError(
-                f"The database's role may not migrate the ledger: {first}. Let it own the schema "
-                f"{settings.database_schema} and all that is in it, or use the role that does."
-            ) from None
-        if isinstance(error.orig, RaiseException):  # the migration's own refusal
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, InsufficientPrivilege):
+            with Ledger(settings, "db").connect() as looking:
+                raise rights.refusal_to_migrate(looking, settings, cause) from None
+        if isinstance(cause, RaiseException):  # the migration's own refusal
+            first = str(cause).partition("\n")[0]
             raise InvalidRequestError(f"The migration has changed nothing: {first}.") from None
+        if isinstance(cause, psycopg.Error):
+            raise cause from None
         raise
+
+
+def _refuse_others_tables(connection: Connection, schema: str) -> None:
+    """Raise ConfigurationError when names of the ledger's are taken, by another program."""
+    tables = LedgerModel.metadata.sorted_tables
+    names = [table.name for table in tables]
+    names += [str(index.name) for table in tables for index in table.indexes]
+    if taken := connection.scalar(text(_TAKEN), {"schema": schema, "names": names}):
+        raise ConfigurationError(
+            f"The schema {schema} holds tables of another program, which have names of the "
+            f"ledger's: {taken}. Give the ledger a schema of its own: ENRICHD_DATABASE_SCHEMA."
+        )
 
 
 def _lock_tables(connection: Connection, schema: str) -> None:
@@ -143,7 +156,8 @@ def _lock_tables(connection: Connection, schema: str) -> None:
     while waiting for another may be a deadlock with a step or a caller.
     """
     deadline = time.monotonic() + LOCKED_WITHIN
-    tables = connection.scalar(text(_TABLES), {"schema": schema})
+    names = [table.name for table in LedgerModel.metadata.sorted_tables]
+    tables = connection.scalar(text(_TABLES), {"schema": schema, "names": names})
     while tables:
         try:
             with connection.begin_nested():

@@ -6,28 +6,43 @@ A script is a generator that yields commands and is sent their rows. It is writt
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, TypeAlias, TypeVar
 
+import psycopg
 from psycopg import AsyncConnection, Connection
+from psycopg.pq import TransactionStatus
 
-from manager.ledger.execute import Copy, Execute, perform, perform_async
-from manager.ledger.sql import Statements
+from manager.ledger.execute import (
+    Copy,
+    Execute,
+    carry_out,
+    carry_out_async,
+    new_async_cursor,
+    new_cursor,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-SQL = Statements("savepoint")
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Let a caller's own code give what comes next of what it hands over; answered with that."""
+
+    following: Callable[[], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """Close the connection, so that nothing of its transaction can be committed."""
+class Abandon:
+    """See to it that nothing of the transaction can be committed: it has failed, or is cut off."""
 
 
-Command = Execute | Copy | Close
-Script = Generator[Command, list[Any], T]
+Command: TypeAlias = Execute | Copy | Read | Abandon
+Script: TypeAlias = Generator[Command, list[Any], T]
+# Says in our words what Postgres has said to a command.
+Explain: TypeAlias = Callable[[psycopg.Error, Command], BaseException]
 
 
 def ask(sql: LiteralString, row: type[R], parameters: dict[str, Any]) -> Script[list[R]]:
@@ -36,19 +51,31 @@ def ask(sql: LiteralString, row: type[R], parameters: dict[str, Any]) -> Script[
     return found
 
 
-def run(connection: Connection[Any], script: Script[T]) -> T:
+def unexplained(error: psycopg.Error, command: Command) -> BaseException:
+    """What Postgres has said, as it is."""
+    return error
+
+
+def run(connection: Connection[Any], script: Script[T], explain: Explain = unexplained) -> T:
     """Carry the script out on a sync connection; errors are raised inside the script."""
+    cursor, encoding = new_cursor(connection), connection.info.encoding
     try:
         command = next(script)
         while True:
             try:
                 answer: list[Any] = []
-                if isinstance(command, Close):
-                    connection.close()
-                else:
-                    answer, _ = perform(connection, command)
+                match command:
+                    case Read():
+                        answer = command.following()
+                    case Abandon():
+                        if not _has_failed(connection):
+                            connection.close()
+                    case _:
+                        if connection.info.encoding != encoding:
+                            cursor, encoding = new_cursor(connection), connection.info.encoding
+                        answer, _ = carry_out(cursor, command)
             except BaseException as error:  # a cancellation, too: the script must undo its part
-                command = script.throw(error)
+                command = script.throw(_explained(error, command, explain))
             else:
                 command = script.send(answer)
     except StopIteration as end:
@@ -58,19 +85,31 @@ def run(connection: Connection[Any], script: Script[T]) -> T:
         script.close()
 
 
-async def run_async(connection: AsyncConnection[Any], script: Script[T]) -> T:
+async def run_async(
+    connection: AsyncConnection[Any], script: Script[T], explain: Explain = unexplained
+) -> T:
     """Carry the script out on an async connection; errors are raised inside the script."""
+    cursor, encoding = new_async_cursor(connection), connection.info.encoding
     try:
         command = next(script)
         while True:
             try:
                 answer: list[Any] = []
-                if isinstance(command, Close):
-                    await connection.close()
-                else:
-                    answer, _ = await perform_async(connection, command)
+                match command:
+                    case Read():
+                        answer = command.following()
+                    case Abandon():
+                        if not _has_failed(connection):
+                            await connection.close()
+                    case _:
+                        if connection.info.encoding != encoding:
+                            cursor, encoding = (
+                                new_async_cursor(connection),
+                                connection.info.encoding,
+                            )
+                        answer, _ = await carry_out_async(cursor, command)
             except BaseException as error:  # a cancellation, too: the script must undo its part
-                command = script.throw(error)
+                command = script.throw(_explained(error, command, explain))
             else:
                 command = script.send(answer)
     except StopIteration as end:
@@ -80,27 +119,13 @@ async def run_async(connection: AsyncConnection[Any], script: Script[T]) -> T:
         script.close()
 
 
-def in_savepoint(schema: str, script: Script[T]) -> Script[T]:
-    """Run the script inside the caller's transaction, all or nothing, in the ledger's schema.
+def _has_failed(connection: Connection[Any] | AsyncConnection[Any]) -> bool:
+    """Whether its transaction can only be rolled back."""
+    return connection.info.transaction_status == TransactionStatus.INERROR
 
-    pg_temp comes last in the search path: a caller's temporary table must not hide one of ours.
-    Outside a transaction, on a connection that is not in autocommit mode, the savepoint opens
-    one, as any statement would; it stays the caller's to commit.
-    """
-    yield Execute(SQL.savepoint)
-    try:
-        [path] = yield from ask(SQL.search_path, str, {})
-        yield Execute(SQL.set_search_path, {"path": f"{schema}, public, pg_temp"})
-        result = yield from script
-        yield Execute(SQL.set_search_path, {"path": path})
-    except GeneratorExit:
-        raise
-    except BaseException:
-        try:
-            yield Execute(SQL.rollback)
-            yield Execute(SQL.release)
-        except Exception:  # half an enqueue must not be there to be committed
-            yield Close()
-        raise
-    yield Execute(SQL.release)
-    return result
+
+def _explained(error: BaseException, command: Command, explain: Explain) -> BaseException:
+    """An error of a statement is Postgres's; one of a caller's code is the caller's own."""
+    if isinstance(error, psycopg.Error) and not isinstance(command, Read):
+        return explain(error, command)
+    return error

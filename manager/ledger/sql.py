@@ -20,6 +20,13 @@ class Statement(str):
 
     name: str
 
+    @classmethod
+    def of(cls, text: str, name: str) -> Statement:
+        """The statement of that text and name."""
+        made = cls(text)
+        made.name = name
+        return made
+
 
 class Statements:
     """The statements of one file, as attributes."""
@@ -30,8 +37,8 @@ class Statements:
         _, *parts = _NAME.split(text)
         self._statements: dict[str, Statement] = {}
         for statement, content in zip(parts[::2], parts[1::2], strict=True):
-            self._statements[statement] = Statement(content.strip())
-            self._statements[statement].name = faultpoint.point(f"{name}.{statement}")
+            point = faultpoint.point(f"{name}.{statement}")
+            self._statements[statement] = Statement.of(content.strip(), point)
 
     def __getattr__(self, name: str) -> LiteralString:
         try:
@@ -39,6 +46,16 @@ class Statements:
             return cast(LiteralString, self._statements[name])
         except KeyError:
             raise AttributeError(f"{self._file} has no statement named {name}") from None
+
+    def reading(self, source: str, instead_of: str) -> Statements:
+        """The same, but what they read FROM the one they read from the other."""
+        other = object.__new__(Statements)
+        other._file = self._file
+        other._statements = {
+            name: Statement.of(it.replace(f"FROM {instead_of} ", f"FROM {source} "), it.name)
+            for name, it in self._statements.items()
+        }
+        return other
 
     def names(self) -> list[str]:
         """The statements' names in the file's order."""

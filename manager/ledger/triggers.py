@@ -77,6 +77,76 @@ BEGIN
 END $$
 """
 
+# Counters of an account's requests and of its jobs that have ended, so that nobody has to read its
+# whole history. Once a statement, as the change that it has made. The functions run as the ledger's
+# owner: a caller's role need not know of the counters.
+COUNT_REQUESTS = """
+CREATE FUNCTION count_requests() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO account_counter (account_id, name, amount)
+        SELECT account_id, c.name, sum(c.amount)
+        FROM new_rows, LATERAL (VALUES
+            ('open_requests', (finished_at IS NULL)::integer), ('total', total),
+            ('fulfilled', fulfilled), ('not_found', not_found), ('failed', failed),
+            ('cancelled', cancelled)) c (name, amount)
+        GROUP BY account_id, c.name HAVING sum(c.amount) <> 0;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO account_counter (account_id, name, amount)
+        SELECT account_id, c.name, sum(sign * c.amount)
+        FROM (SELECT 1 AS sign, * FROM new_rows UNION ALL SELECT -1, * FROM old_rows) r,
+        LATERAL (VALUES
+            ('open_requests', (finished_at IS NULL)::integer), ('total', total),
+            ('fulfilled', fulfilled), ('not_found', not_found), ('failed', failed),
+            ('cancelled', cancelled)) c (name, amount)
+        GROUP BY account_id, c.name HAVING sum(sign * c.amount) <> 0;
+    ELSE
+        INSERT INTO account_counter (account_id, name, amount)
+        SELECT account_id, c.name, -sum(c.amount)
+        FROM old_rows, LATERAL (VALUES
+            ('open_requests', (finished_at IS NULL)::integer), ('total', total),
+            ('fulfilled', fulfilled), ('not_found', not_found), ('failed', failed),
+            ('cancelled', cancelled)) c (name, amount)
+        GROUP BY account_id, c.name HAVING sum(c.amount) <> 0;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+COUNT_JOBS = """
+CREATE FUNCTION count_jobs() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO account_counter (account_id, name, amount)
+        SELECT account_id, 'jobs ' || state, count(*)
+        FROM new_rows WHERE ended_at IS NOT NULL GROUP BY account_id, state;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO account_counter (account_id, name, amount)
+        SELECT account_id, 'jobs ' || state, sum(sign)
+        FROM (SELECT 1 AS sign, * FROM new_rows UNION ALL SELECT -1, * FROM old_rows) j
+        WHERE ended_at IS NOT NULL GROUP BY account_id, state HAVING sum(sign) <> 0;
+    ELSE
+        INSERT INTO account_counter (account_id, name, amount)
+        SELECT account_id, 'jobs ' || state, -count(*)
+        FROM old_rows WHERE ended_at IS NOT NULL GROUP BY account_id, state;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
+def count_triggers(table: str) -> tuple[str, ...]:
+    """DDL of those that count the table's rows: transition tables want one for each command."""
+    seen = {"INSERT": "NEW TABLE AS new_rows", "DELETE": "OLD TABLE AS old_rows"}
+    seen["UPDATE"] = f"{seen['DELETE']} {seen['INSERT']}"
+    return tuple(
+        f"CREATE TRIGGER {table}_counted_{command.lower()} AFTER {command} ON {table} "
+        f"REFERENCING {tables} FOR EACH STATEMENT EXECUTE FUNCTION count_{table}s()"
+        for command, tables in seen.items()
+    )
+
+
 JOB_RELEASE = (
     "CREATE TRIGGER job_release BEFORE INSERT OR UPDATE ON job FOR EACH ROW "
     "WHEN (current_setting('application_name') LIKE 'enrichd %') EXECUTE FUNCTION hold_release()"
@@ -110,6 +180,10 @@ CREATE = (
     JOB_RELEASE,
     REQUEST_ACCOUNT,
     ACCOUNT_RESUMED,
+    COUNT_REQUESTS,
+    *count_triggers("request"),
+    COUNT_JOBS,
+    *count_triggers("job"),
 )
 
 for _statement in CREATE:

@@ -9,12 +9,15 @@ from manager.ledger.models.base import LedgerModel
 from manager.ledger.models.enrichment import Enrichment, Result, Stray
 from manager.ledger.models.job import Job, JobEvent
 from manager.ledger.models.request import Lane, Request, RequestItem
+from manager.ledger.models.upkeep import AccountCounter, Forgetting, Retention
 from manager.ledger.models.vendor_job import VendorJob
 
 __all__ = [
     "Account",
+    "AccountCounter",
     "EndpointPause",
     "Enrichment",
+    "Forgetting",
     "Job",
     "JobEvent",
     "Lane",
@@ -23,6 +26,7 @@ __all__ = [
     "Request",
     "RequestItem",
     "Result",
+    "Retention",
     "Slot",
     "Stray",
     "VendorJob",

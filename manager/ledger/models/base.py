@@ -34,6 +34,19 @@ def count_column(nullable: bool = False) -> Any:
     return Field(sa_column=Column(Integer, nullable=nullable, server_default=default))
 
 
+def storage(fillfactor: int | None = None, **autovacuum: float | int) -> dict[str, Any]:
+    """A table's storage parameters, as the last of `__table_args__`.
+
+    fillfactor: percent of a page that inserts fill; what is left lets an update stay on the page.
+    autovacuum: its parameters without their prefix. The defaults (when a fifth of the table is
+    dead) are for tables of a few pages: of ten million rows two million would be dead by then,
+    and each claim of the packer would walk over them.
+    """
+    given: dict[str, Any] = {} if fillfactor is None else {"fillfactor": fillfactor}
+    given |= {f"autovacuum_{name}": value for name, value in autovacuum.items()}
+    return {"postgresql_with": {name: str(value) for name, value in given.items()}}
+
+
 def small_column(default: int = 0) -> Any:
     """A small number."""
     return Field(sa_column=Column(SmallInteger, nullable=False, server_default=text(str(default))))

@@ -26,6 +26,7 @@ from manager.ledger.models.base import (
     LedgerModel,
     now_column,
     small_column,
+    storage,
     text_column,
     time_column,
 )
@@ -51,7 +52,15 @@ class Enrichment(LedgerModel, table=True):
         CheckConstraint("cycle > 0", name="enrichment_cycle"),
         Index("enrichment_pending", "lane_id", "rank", postgresql_where=text("state = 'pending'")),
         Index("enrichment_by_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
-        {"postgresql_with": {"fillfactor": "80"}},
+        # each purchase updates a row twice, and each time in another index: old entries at the
+        # front of the packer's queue are what makes it slow
+        storage(
+            fillfactor=80,
+            vacuum_scale_factor=0.02,
+            vacuum_insert_scale_factor=0.05,
+            analyze_scale_factor=0.02,
+            vacuum_cost_limit=1000,
+        ),
     )
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     lane_id: int = Field(
@@ -73,18 +82,23 @@ class Enrichment(LedgerModel, table=True):
 
 
 class Result(LedgerModel, table=True):
-    """How one cycle of an enrichment ended. Its key makes a second end impossible."""
+    """How one cycle of an enrichment ended. Its key makes a second end impossible.
+
+    What an operator has let be forgotten (`forgotten_at`) keeps its outcome, and nothing else.
+    """
 
     __tablename__ = "result"
     __table_args__ = (
         CheckConstraint("outcome IN ('failed', 'fulfilled', 'not_found')", name="result_outcome"),
         CheckConstraint(
-            "(outcome = 'fulfilled') = (record IS NOT NULL)", name="result_fulfilled_has_record"
-        ),
-        CheckConstraint(
-            "(outcome = 'failed') = (reason IS NOT NULL)", name="result_failed_has_reason"
+            "forgotten_at IS NOT NULL OR ((outcome = 'fulfilled') = (record IS NOT NULL) "
+            "AND (outcome = 'failed') = (reason IS NOT NULL))",
+            name="result_has_what_it_says",
         ),
         Index("result_by_job", "job_id"),
+        storage(
+            vacuum_scale_factor=0.05, vacuum_insert_scale_factor=0.05, analyze_scale_factor=0.05
+        ),
     )
     enrichment_id: int = Field(
         sa_column=Column(
@@ -103,6 +117,7 @@ class Result(LedgerModel, table=True):
         sa_column=Column(Uuid, ForeignKey("job.id", name="result_job"), nullable=False)
     )
     fetched_at: datetime = now_column()
+    forgotten_at: datetime | None = time_column()
 
 
 class Stray(LedgerModel, table=True):

@@ -26,6 +26,7 @@ from manager.ledger.models.base import (
     count_column,
     now_column,
     small_column,
+    storage,
     text_column,
     time_column,
 )
@@ -36,6 +37,7 @@ class Job(LedgerModel, table=True):
     """One batch job at the vendor: up to 10,000 enrichments of one lane.
 
     `why` says why the job is in its state; a trigger copies each move into job_event.
+    `forgotten_at`: something that its results hold was forgotten, so that no file of them is kept.
     """
 
     __tablename__ = "job"
@@ -80,6 +82,38 @@ class Job(LedgerModel, table=True):
             "job_due", "account_id", "state", "due_at", postgresql_where=text("ended_at IS NULL")
         ),
         Index("job_by_lane", "lane_id", "completed_at"),
+        # what a sweep and a look ask each second, however long the history is
+        Index(
+            "job_live",
+            "account_id",
+            "state",
+            "due_at",
+            postgresql_where=text(f"state IN ({sql_list(LIVE)})"),
+        ),
+        Index(
+            "job_given_up",
+            "account_id",
+            "due_at",
+            postgresql_where=text("given_up_at IS NOT NULL"),
+        ),
+        Index(
+            "job_accepted",
+            "account_id",
+            "accepted_at",
+            postgresql_where=text("accepted_at IS NOT NULL"),
+        ),
+        Index(
+            "job_completed",
+            "account_id",
+            "completed_at",
+            postgresql_where=text("completed_at IS NOT NULL"),
+        ),
+        Index(
+            "job_by_end", "account_id", "ended_at", postgresql_where=text("ended_at IS NOT NULL")
+        ),
+        Index("job_by_account", "account_id", "id"),
+        # small, and each of its rows is updated some eight times within minutes
+        storage(fillfactor=70, vacuum_scale_factor=0.05, analyze_scale_factor=0.05),
     )
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     account_id: int = Field(
@@ -115,6 +149,7 @@ class Job(LedgerModel, table=True):
     completed_at: datetime | None = time_column()
     given_up_at: datetime | None = time_column()
     ended_at: datetime | None = time_column()
+    forgotten_at: datetime | None = time_column()
     error: str | None = text_column(nullable=True)
 
 

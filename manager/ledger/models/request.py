@@ -29,6 +29,7 @@ from manager.ledger.models.base import (
     count_column,
     now_column,
     small_column,
+    storage,
     text_column,
     time_column,
 )
@@ -77,6 +78,10 @@ class Request(LedgerModel, table=True):
             "cancelled_at IS NULL OR finished_at IS NOT NULL", name="request_cancelled"
         ),
         Index("request_open", "id", postgresql_where=text("finished_at IS NULL")),
+        # the newest of an account, lane by lane; and whether a lane holds any
+        Index("request_by_lane", "lane_id", "id"),
+        # each merge adds to its counters, which no index has: the update stays on its page
+        storage(fillfactor=85, vacuum_scale_factor=0.02, analyze_scale_factor=0.05),
     )
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     lane_id: int = Field(
@@ -105,7 +110,12 @@ class RequestItem(LedgerModel, table=True):
     """One identifier of a request, as the caller wrote it, and the cycle that satisfies it."""
 
     __tablename__ = "request_item"
-    __table_args__ = (Index("request_item_by_enrichment", "enrichment_id", "cycle"),)
+    __table_args__ = (
+        Index("request_item_by_enrichment", "enrichment_id", "cycle"),
+        storage(
+            vacuum_scale_factor=0.05, vacuum_insert_scale_factor=0.05, analyze_scale_factor=0.05
+        ),
+    )
     request_id: UUID = Field(
         sa_column=Column(
             Uuid, ForeignKey("request.id", name="request_item_request"), primary_key=True

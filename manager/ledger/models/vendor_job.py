@@ -23,6 +23,7 @@ from manager.ledger.models.base import (
     LedgerModel,
     count_column,
     small_column,
+    storage,
     text_column,
     time_column,
 )
@@ -52,6 +53,8 @@ class VendorJob(LedgerModel, table=True):
             "first_seen_at",
             postgresql_where=text("whose = 'open'"),
         ),
+        # a look updates each row that the list shows, up to some hundred a second
+        storage(fillfactor=70, vacuum_scale_factor=0.05, vacuum_threshold=500),
     )
     account_id: int = Field(
         sa_column=Column(

@@ -4,25 +4,30 @@ SELECT r.id, a.name AS account, l.endpoint, l.identifier_type, l.fields, r.prior
 FROM request r JOIN lane l ON l.id = r.lane_id JOIN account a ON a.id = l.account_id
 WHERE r.id = %(id)s
 
--- name: results: A request's items in the caller's order, from a position on, at most `limit` of them.
--- The vendor's id of what was found is the record's own where that is an integer, else the envelope's.
--- (OFFSET 0: the record is unpacked once for it, not once for each look at it.)
-SELECT i.position, i.value AS identifier,
-       CASE WHEN i.cancelled THEN 'cancelled' ELSE t.outcome END AS outcome,
-       CASE WHEN i.cancelled THEN NULL
-            WHEN jsonb_typeof(own.id) = 'number' AND own.id::text ~ '^-?[0-9]{1,19}$'
-                 AND own.id::numeric BETWEEN -9223372036854775808 AND 9223372036854775807
-            THEN own.id::bigint
-            ELSE t.internal_id END AS vendor_id,
-       CASE WHEN NOT i.cancelled THEN t.record END AS record,
-       CASE WHEN i.cancelled THEN 'the request was cancelled' ELSE t.reason END AS reason,
-       CASE WHEN NOT i.cancelled THEN t.fetched_at END AS fetched_at
-FROM request_item i JOIN request q ON q.id = i.request_id JOIN lane l ON l.id = q.lane_id
-LEFT JOIN result t USING (enrichment_id, cycle)
-LEFT JOIN LATERAL (SELECT t.record -> (%(id_fields)s::jsonb ->> l.endpoint) AS id OFFSET 0) own ON true
-WHERE i.request_id = %(id)s AND i.position >= %(position)s
-ORDER BY i.position
-LIMIT %(limit)s
+-- name: results: A request's items in the caller's order, from a position on: at most `limit`, and no
+-- more records than `bytes` as they are stored, but one at least. Records are the text of their JSON,
+-- so that nothing of them is lost on the way to who reads it.
+SELECT page.position, page.identifier, page.outcome, page.endpoint, page.internal_id,
+       page.record::text AS record, page.reason, page.fetched_at
+FROM (
+    SELECT item.*, coalesce(sum(pg_column_size(record)) OVER before_it, 0) AS bytes
+    FROM (
+        SELECT i.position, i.value AS identifier, l.endpoint,
+               CASE WHEN i.cancelled THEN 'cancelled' ELSE t.outcome END AS outcome,
+               CASE WHEN NOT i.cancelled THEN t.internal_id END AS internal_id,
+               CASE WHEN NOT i.cancelled THEN t.record END AS record,
+               CASE WHEN i.cancelled THEN 'the request was cancelled' ELSE t.reason END AS reason,
+               CASE WHEN NOT i.cancelled THEN t.fetched_at END AS fetched_at
+        FROM request_item i JOIN request q ON q.id = i.request_id JOIN lane l ON l.id = q.lane_id
+        LEFT JOIN result t USING (enrichment_id, cycle)
+        WHERE i.request_id = %(id)s AND i.position >= %(position)s
+        ORDER BY i.position
+        LIMIT %(limit)s
+    ) item
+    WINDOW before_it AS (ORDER BY item.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) page
+WHERE page.bytes < %(bytes)s
+ORDER BY page.position
 
 -- name: lock_enrichments: Keeps merges and enqueues from settling or joining what a cancel looks at.
 SELECT count(*) AS count FROM (
@@ -54,3 +59,6 @@ WHERE e.state = 'pending'
 
 -- name: finished: Tells those who wait for the request.
 SELECT pg_notify('enrichd_finished', %(id)s::text)
+
+-- name: listen: Hears of each request that is finished, as long as the session lasts.
+LISTEN enrichd_finished

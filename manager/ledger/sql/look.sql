@@ -48,11 +48,12 @@ ON CONFLICT (account_id, batch_id) DO UPDATE SET
     completed_at = coalesce(excluded.completed_at, v.completed_at),
     last_seen_at = clock_timestamp()
 
--- name: own: Those that the ledger knows are ours.
+-- name: own: Those of them that the ledger knows are ours.
 UPDATE vendor_job v SET
     whose = 'ours', job_id = j.id, judged_at = clock_timestamp(), judged_why = 'the ledger knows it'
 FROM job j
 WHERE v.account_id = %(account_id)s AND j.account_id = v.account_id AND j.batch_id = v.batch_id
+  AND v.batch_id = ANY (ARRAY(SELECT s ->> 'batch_id' FROM jsonb_array_elements(%(seen)s::jsonb) s))
   AND v.whose <> 'ours'
 
 -- name: own_of_another: Those that the ledger knows are another account's, where two share one at the vendor.
@@ -134,8 +135,7 @@ WHERE id = %(account_id)s AND look_at > clock_timestamp() + %(longest)s::interva
 WITH active AS (
     SELECT whose, count(*) AS count FROM vendor_job
     WHERE account_id = %(account_id)s AND stage IN ('pending', 'processing') AND whose <> 'ours'
-      AND (last_seen_at >= %(began)s
-           OR (last_seen_at > now() - interval '1 day' AND created_at < %(read_to)s))
+      AND last_seen_at > now() - interval '1 day' AND (last_seen_at >= %(began)s OR created_at < %(read_to)s)
       AND first_seen_at > now() - interval '6 hours'
     GROUP BY whose
 )

@@ -11,18 +11,23 @@ SELECT e.id, e.cycle,
        CASE WHEN a.record IS NULL THEN coalesce(a.reason, %(doubt)s::text) END,
        %(job_id)s
 FROM enrichment e LEFT JOIN (
-    SELECT DISTINCT ON (key) * FROM enrichd_merge WHERE key IS NOT NULL ORDER BY key, record IS NULL, line
-) a USING (key)
+    SELECT DISTINCT ON (enrichment_id) * FROM enrichd_merge WHERE enrichment_id IS NOT NULL
+    ORDER BY enrichment_id, record IS NULL, NOT sent, line
+) a ON a.enrichment_id = e.id
 WHERE e.job_id = %(job_id)s AND (a.line IS NOT NULL OR NOT %(partial)s)
 
--- name: stray_lines: Envelopes that settle nothing: unreadable, not asked for, or a second one for a key.
+-- name: stray_lines: Envelopes that settle nothing: unreadable, not asked for, or a second one.
 SELECT m.line, coalesce(
-           m.reason,
-           CASE WHEN e.id IS NULL THEN 'the job did not ask for it' END,
+           min(m.reason),
+           CASE WHEN count(e.id) = 0 THEN 'the job did not ask for it' END,
            'a second envelope for the same identifier') AS reason
-FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY record IS NULL, line) AS nth FROM enrichd_merge) AS m
-LEFT JOIN enrichment e ON e.job_id = %(job_id)s AND e.key = m.key
-WHERE e.id IS NULL OR m.nth > 1 OR m.record IS NULL
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY enrichment_id ORDER BY record IS NULL, NOT sent, line) AS nth
+    FROM enrichd_merge
+) AS m
+LEFT JOIN enrichment e ON e.job_id = %(job_id)s AND e.id = m.enrichment_id
+GROUP BY m.line
+HAVING NOT bool_or(e.id IS NOT NULL AND m.nth = 1 AND m.record IS NOT NULL)
 ORDER BY m.line
 LIMIT %(limit)s
 

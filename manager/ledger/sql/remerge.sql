@@ -11,11 +11,12 @@ UPDATE result r SET
     outcome = CASE WHEN a.record IS NOT NULL THEN 'fulfilled' ELSE 'not_found' END,
     internal_id = a.internal_id, record = a.record::jsonb, reason = NULL, fetched_at = clock_timestamp()
 FROM enrichment e LEFT JOIN (
-    SELECT DISTINCT ON (key) * FROM enrichd_merge WHERE record IS NOT NULL ORDER BY key, line
-) a USING (key)
-WHERE r.job_id = %(job_id)s AND r.outcome = 'failed' AND e.id = r.enrichment_id
+    SELECT DISTINCT ON (enrichment_id) * FROM enrichd_merge WHERE record IS NOT NULL
+    ORDER BY enrichment_id, NOT sent, line
+) a ON a.enrichment_id = e.id
+WHERE r.job_id = %(job_id)s AND r.outcome = 'failed' AND r.forgotten_at IS NULL AND e.id = r.enrichment_id
   AND (a.record IS NOT NULL
-       OR (%(whole)s AND NOT EXISTS (SELECT FROM enrichd_merge m WHERE m.key = e.key)))
+       OR (%(whole)s AND NOT EXISTS (SELECT FROM enrichd_merge m WHERE m.enrichment_id = e.id)))
 RETURNING r.enrichment_id, r.cycle, r.outcome
 
 -- name: mend_enrichments: Those that have begun no other cycle since.

@@ -44,20 +44,12 @@ WHERE j.id = %(job_id)s AND j.account_id = %(account_id)s AND v.first_seen_at >=
                   WHERE o.id <> v.account_id AND k.batch_id = v.batch_id)
 ORDER BY likely DESC, abs(s.at), v.batch_id
 
--- name: matches: Which submissions of the account that the vendor's job may be have enrichments with these keys,
--- and how many; the asking one first.
-SELECT j.id, count(*) AS count
-FROM job j JOIN lane l ON l.id = j.lane_id
-JOIN vendor_job v ON v.account_id = j.account_id AND v.batch_id = %(batch_id)s
-JOIN enrichment e ON e.job_id = j.id AND e.key = ANY (%(keys)s)
-WHERE j.account_id = %(account_id)s AND j.state = 'submitting' AND l.identifier_type = %(identifier_type)s
-  AND l.endpoint = ANY (v.endpoints) AND coalesce(v.identifier_count, j.identifier_count) = j.identifier_count
-GROUP BY j.id ORDER BY j.id <> %(job_id)s
-
--- name: types: The identifier types of submissions that the vendor's job may be.
-SELECT DISTINCT l.identifier_type FROM job j JOIN lane l ON l.id = j.lane_id
+-- name: submissions: Those of the account that the vendor's job may be; the asking one first.
+SELECT j.id, l.identifier_type FROM job j JOIN lane l ON l.id = j.lane_id
 JOIN vendor_job v ON v.account_id = j.account_id AND v.batch_id = %(batch_id)s
 WHERE j.account_id = %(account_id)s AND j.state = 'submitting' AND l.endpoint = ANY (v.endpoints)
+  AND coalesce(v.identifier_count, j.identifier_count) = j.identifier_count
+ORDER BY j.id <> %(job_id)s
 
 -- name: judge: A verdict, passed once and kept.
 UPDATE vendor_job SET whose = %(whose)s, judged_at = clock_timestamp(), judged_why = %(why)s

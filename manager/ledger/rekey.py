@@ -1,0 +1,87 @@
+"""Rekey: bring the keys that an earlier release has written to today's rules, once.
+
+What was one company twice under the old rules stays two; a new enqueue finds the one with the key.
+A merge recognises what is in a job by old keys and new, see `manager.steps.echoes`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable, UniqueViolation
+
+from manager.identifiers import NORMALISERS, Identifier
+from manager.ledger.connect import limit_waiting
+from manager.ledger.execute import execute, one, rows
+from manager.ledger.sql import Statements
+
+log = logging.getLogger(__name__)
+
+SQL = Statements("rekey")
+RULES = 2
+BATCH = 5_000
+# Shorter than the time after which Postgres looks for a deadlock: enqueues must not lose by one.
+LOCK_WAIT = 0.2
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Unruly:
+    """An enrichment whose key may be another one by today's rules."""
+
+    id: int
+    identifier_type: str
+    key: str
+    identifier: str
+    in_job: bool
+
+    @property
+    def wanted(self) -> Identifier | None:
+        """Its key and identifier by today's rules, if they are others."""
+        try:
+            found = NORMALISERS[self.identifier_type](self.identifier)
+        except ValueError:  # none any more; it stays until it is asked for no longer
+            return None
+        return found if found != (self.key, self.identifier) else None
+
+
+def rekey(connection: Connection[Any]) -> None:
+    """Rewrite what follows older rules, in short transactions, beside daemons and callers at work.
+
+    connection: in autocommit mode. What cannot be rewritten now, as it is in a job or held, is
+    left to the next call.
+    """
+    if one(connection, SQL.rules, int, {}) >= RULES:
+        return
+    after, rewritten, left = 0, 0, 0
+    while found := rows(connection, SQL.unruly, Unruly, {"after": after, "limit": BATCH}):
+        after = found[-1].id
+        wanted = {it.id: new for it in found if not it.in_job and (new := it.wanted)}
+        left += sum(it.in_job and it.wanted is not None for it in found)
+        count = _rewrite(connection, wanted) if wanted else 0
+        rewritten += count or 0
+        left += len(wanted) if count is None else 0
+    if rewritten or left:
+        log.info("Rewrote %d keys by the rules of this release; %d are left.", rewritten, left)
+    if not left:
+        execute(connection, SQL.ruled, {"rules": RULES})
+
+
+def _rewrite(connection: Connection[Any], wanted: dict[int, Identifier]) -> int | None:
+    """How many were; None when others hold what it takes."""
+    parameters = {
+        "ids": list(wanted),
+        "keys": [it.key for it in wanted.values()],
+        "identifiers": [it.identifier for it in wanted.values()],
+    }
+    for _ in range(TRIES):
+        try:
+            with connection.transaction():
+                limit_waiting(connection, LOCK_WAIT)
+                return execute(connection, SQL.rekey, parameters)
+        except (LockNotAvailable, UniqueViolation, DeadlockDetected):
+            continue
+    return None
