@@ -17,8 +17,8 @@ from manager.ledger.connect import Ledger
 from manager.logs import configure
 from manager.settings import Settings, load_settings
 from manager.steps.registry import Queue as Kind
-from tasks import listener
-from tasks.app import make_app, queue_names
+from tasks import listener, names
+from tasks.app import App, queue_names
 from tasks.beat import Scheduler
 from tasks.heartbeat import Heartbeat
 from tasks.steps import register
@@ -31,11 +31,15 @@ REACHABLE_WITHIN = 60.0
 
 
 def ledger_id(settings: Settings) -> str:
-    """The ledger's own name, as soon as Postgres answers. Raises ConfigurationError."""
+    """The ledger's own name, as soon as Postgres answers. Raises ConfigurationError, also where the
+    daemon cannot work on it.
+    """
     deadline = time.monotonic() + REACHABLE_WITHIN
     while True:
         try:
-            return Ledger(settings, "start").id()
+            ledger = Ledger(settings, "start")
+            ledger.check_for_daemon()
+            return ledger.id()
         except UnavailableError:
             if time.monotonic() > deadline:
                 raise
@@ -58,7 +62,6 @@ def main() -> int:
     parser.add_argument("process", choices=["worker", "beat"])
     parser.add_argument("--queues", default=",".join(KINDS))
     parser.add_argument("--concurrency", type=int)
-    parser.add_argument("--name", default="worker")
     parser.add_argument("--heartbeat", type=Path)
     arguments = parser.parse_args()
     try:
@@ -67,9 +70,11 @@ def main() -> int:
         faultpoint.arm(settings.fault_points, settings.fault_points_once)
         kinds = [kind.removeprefix("enrichd.") for kind in arguments.queues.split(",")]
         if unknown := set(kinds) - set(KINDS):
-            names = ", ".join(sorted(unknown))
-            raise ConfigurationError(f"--queues: {names}: the queues are {', '.join(KINDS)}.")
-        app = make_app(settings, ledger_id(settings))
+            raise ConfigurationError(
+                f"--queues: {', '.join(sorted(unknown))}: the queues are {', '.join(KINDS)}."
+            )
+        app = App(settings, ledger_id(settings))
+        app.is_daemon = True
     except EnrichdError as error:
         print(f"enrichd: {error}", file=sys.stderr)
         return 2
@@ -81,7 +86,7 @@ def main() -> int:
         return 0
     register(app, settings, heartbeat)
     worker = app.Worker(
-        hostname=f"{arguments.name}@%h",
+        hostname=names.claim(kinds, app.ledger_id),
         queues=[name for kind in kinds for name in queue_names(settings, kind)],
         concurrency=arguments.concurrency or concurrency(settings, kinds),
         without_gossip=True,

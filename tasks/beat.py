@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import beat
+from kombu.exceptions import OperationalError
 
 from tasks.heartbeat import Heartbeat
+
+log = logging.getLogger(__name__)
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]
@@ -15,7 +19,11 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
     heartbeat = Heartbeat(None)
 
     def send_task(self, *args: Any, **kwargs: Any) -> Any:
-        """Send it, then say so."""
-        sent = super().send_task(*args, **kwargs)
+        """Send it, then say so; one that cannot be sent is made up for by the next."""
+        try:
+            sent = super().send_task(*args, **kwargs)
+        except OperationalError as error:
+            log.warning("wake-up %s not sent: %s", args[0], error)
+            return None
         self.heartbeat.touch()
         return sent

@@ -9,10 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 
-import psycopg
 from celery import Celery
 
-from manager.errors import UnavailableError
+from manager.errors import without_passwords
 from manager.ledger.connect import Ledger
 from manager.settings import Settings
 from manager.steps.context import Wake
@@ -21,28 +20,38 @@ from tasks.steps import send
 
 log = logging.getLogger(__name__)
 
-RETRY = 2.0
+# Seconds until it listens again, and in which it notices that it is to end.
+RETRY = 1.0
+TURN = 5.0
 
 
 def start(app: Celery, settings: Settings) -> threading.Thread:
     """Listen in a background thread for as long as the process lives."""
-    thread = threading.Thread(target=_listen, args=(app, settings), name="listener", daemon=True)
+    thread = threading.Thread(target=listen, args=(app, settings), name="listener", daemon=True)
     thread.start()
     return thread
 
 
-def _listen(app: Celery, settings: Settings) -> None:
-    pause = threading.Event()
-    while True:
+def listen(app: Celery, settings: Settings, stop: threading.Event | None = None) -> None:
+    """Listen until `stop`, through restarts and fail-overs of Postgres."""
+    stop = stop or threading.Event()
+    ledger = Ledger(settings, "beat")
+    while not stop.is_set():
         try:
-            with Ledger(settings, "beat").connect() as connection:
-                connection.execute("LISTEN enrichd_wake")
-                for notification in connection.notifies():
-                    for wake in wakes_of(settings, notification.payload):
-                        send(app, wake)
-        except (psycopg.OperationalError, UnavailableError) as error:
-            log.warning("not listening for enqueues: %s", error)
-        pause.wait(RETRY)
+            _hear(app, settings, ledger, stop)
+        except Exception as error:  # whatever it is: nobody would notice that the thread has ended
+            log.warning("not listening for enqueues: %s", without_passwords(error))
+            stop.wait(RETRY)
+
+
+def _hear(app: Celery, settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
+    with ledger.connect() as connection:
+        connection.execute("LISTEN enrichd_wake")
+        log.info("listening for enqueues")
+        while not stop.is_set():
+            for notification in connection.notifies(timeout=TURN):
+                for wake in wakes_of(settings, notification.payload):
+                    send(app, wake)
 
 
 def wakes_of(settings: Settings, payload: str) -> list[Wake]:

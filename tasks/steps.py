@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-import psycopg
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from manager import faultpoint
 from manager.errors import ConfigurationError, UnavailableError
+from manager.ledger.connect import BROKEN_OFF
 from manager.settings import Settings
 from manager.steps.context import Context, Wake
 from manager.steps.registry import STEPS, run
@@ -28,7 +28,7 @@ EXPIRES = 60.0
 LATE = 0.05
 
 # Postgres or Redis is away, or was asked for too long.
-_PASSING = (UnavailableError, psycopg.OperationalError, RedisError)
+_PASSING = (UnavailableError, *BROKEN_OFF, RedisError)
 
 
 def register(app: Celery, settings: Settings, heartbeat: Heartbeat) -> None:

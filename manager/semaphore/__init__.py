@@ -2,7 +2,9 @@
 
 from manager.semaphore.gate import Calls, RedisGate
 from manager.semaphore.names import Owner, queue_prefix
+from manager.semaphore.presence import Presence, Presences, Seen
 from manager.semaphore.redis import connect, ping
+from manager.semaphore.server import Server, check, look
 from manager.semaphore.slots import Holder, NotReadyError, Slots
 
 __all__ = [
@@ -10,9 +12,15 @@ __all__ = [
     "Holder",
     "NotReadyError",
     "Owner",
+    "Presence",
+    "Presences",
     "RedisGate",
+    "Seen",
+    "Server",
     "Slots",
+    "check",
     "connect",
+    "look",
     "ping",
     "queue_prefix",
 ]

@@ -35,3 +35,8 @@ class Owner:
 def queue_prefix(ledger: str) -> str:
     """What the names of a ledger's Celery queues begin with."""
     return f"enrichd:{ledger}:"
+
+
+def presences(ledger: str) -> str:
+    """Which processes are at work on a ledger."""
+    return f"enrichd:{ledger}:processes"
