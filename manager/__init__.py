@@ -1,7 +1,10 @@
 """The enrichment manager: durable, exactly-once bulk enrichment through a paid batch API."""
 
 from manager.client.aio import AsyncManager, AsyncRequest
+from manager.client.estimate import Estimate
 from manager.client.follow import Progress, Result
+from manager.client.history import HistoryEvent
+from manager.client.known import Known
 from manager.client.sync import Manager, Request
 from manager.errors import (
     ConfigurationError,
@@ -10,6 +13,7 @@ from manager.errors import (
     InvalidIdentifier,
     InvalidIdentifiersError,
     InvalidRequestError,
+    LockTimeoutError,
     NotFoundError,
     UnavailableError,
     WaitTimeoutError,
@@ -24,10 +28,14 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "EnrichdError",
+    "Estimate",
+    "HistoryEvent",
     "IdentifierType",
     "InvalidIdentifier",
     "InvalidIdentifiersError",
     "InvalidRequestError",
+    "Known",
+    "LockTimeoutError",
     "Manager",
     "NotFoundError",
     "Outcome",

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-import psycopg
-from psycopg import AsyncConnection
-
 from manager.client import follow
-from manager.client.connection import async_connection, needs_transaction
+from manager.client.connection import async_connection, within
 from manager.client.enqueue import DEFAULT_ENDPOINT, Enqueued, OnInvalid, enqueue
-from manager.client.follow import Progress, Result
-from manager.client.sync import RECHECK, as_uuid, wait_timeout
-from manager.errors import InvalidIdentifier
+from manager.client.estimate import Estimate, estimate
+from manager.client.follow import Progress, Result, Row
+from manager.client.known import Known
+from manager.client.listen import hear_async, listening_async
+from manager.client.lookup import Lookup
+from manager.client.patience import Patience
+from manager.client.pool import AsyncPool
+from manager.client.reading import AsyncReading
+from manager.client.sync import as_uuid
+from manager.client.trouble import Trouble
+from manager.errors import InvalidIdentifier, UnavailableError
 from manager.identifiers import IdentifierType
-from manager.ledger.connect import connection_arguments, unavailable
-from manager.ledger.script import Script, T, in_savepoint, run_async
+from manager.ledger.script import Script, T, run_async
 from manager.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -28,16 +31,30 @@ if TYPE_CHECKING:
 
 
 class AsyncManager:
-    """`Manager` for asyncio; see there."""
+    """`Manager` for asyncio; see there. Each event loop has connections of its own."""
 
     def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
         self._settings = settings or load_settings(**overrides)
         self._settings.postgres  # noqa: B018 - raises when it is missing
+        self._pool = AsyncPool(self._settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
+        return type(self), (self._settings,)
+
+    async def close(self) -> None:
+        """Close the connections that are not in use. A later call opens new ones."""
+        await self._pool.close()
 
     async def enqueue(
         self,
         identifier_type: IdentifierType,
-        identifiers: Iterable[str | int],
+        identifiers: Iterable[object],
         *,
         endpoint: str = DEFAULT_ENDPOINT,
         account: str | None = None,
@@ -65,35 +82,84 @@ class AsyncManager:
         )
         return AsyncRequest(self, await self._run(script, connection))
 
+    async def estimate(
+        self,
+        identifier_type: IdentifierType,
+        identifiers: Iterable[object],
+        *,
+        endpoint: str = DEFAULT_ENDPOINT,
+        account: str | None = None,
+        fields: Sequence[str] = (),
+        max_age: timedelta | float | None = None,
+        connection: AsyncSource | None = None,
+    ) -> Estimate:
+        """What `enqueue` would do with these, without doing it; see `Manager.estimate`."""
+        script = estimate(
+            self._settings,
+            identifier_type,
+            identifiers,
+            endpoint_name=endpoint,
+            account=account,
+            fields=fields,
+            max_age=max_age,
+        )
+        return await self._run(script, connection)
+
     async def request(self, request_id: UUID | str) -> AsyncRequest:
         """The request with this id. Raises NotFoundError."""
         found = await self._run(follow.progress(as_uuid(request_id)))
         return AsyncRequest(self, Enqueued(found.id, found.total, False, ()))
 
+    def lookup(
+        self,
+        identifier_type: IdentifierType,
+        identifiers: Iterable[str | int],
+        *,
+        account: str | None = None,
+        endpoint: str | None = None,
+        fields: Sequence[str] | None = None,
+        max_age: timedelta | float | None = None,
+        history: bool = False,
+    ) -> AsyncIterator[Known]:
+        """What the ledger knows of these already; see `Manager.lookup`."""
+        asked = Lookup(
+            identifier_type,
+            identifiers,
+            account=account,
+            endpoint=endpoint,
+            fields=fields,
+            max_age=max_age,
+            history=history,
+        )
+        return self._looked_up(asked)
+
+    async def _looked_up(self, asked: Lookup) -> AsyncIterator[Known]:
+        for chunk in asked.chunks():
+            for known in await self._run(chunk):
+                yield known
+
     async def _run(self, script: Script[T], source: AsyncSource | None = None) -> T:
         if source is None:
-            async with self._connect() as own, own.transaction():
-                return await run_async(own, script)
+            return await self._pool.run(script)
         connection = await async_connection(source)
-        script = in_savepoint(self._settings.database_schema, script)
-        if needs_transaction(connection):
-            async with connection.transaction():
-                return await run_async(connection, script)
-        return await run_async(connection, script)
+        explain = Trouble(self._settings, connection, given=True).explain
+        return await run_async(connection, within(self._settings, connection, script), explain)
 
-    @asynccontextmanager
-    async def _connect(self) -> AsyncIterator[AsyncConnection[Any]]:
-        try:
-            connection = await AsyncConnection.connect(
-                **connection_arguments(self._settings, "api")
-            )
-        except psycopg.OperationalError as error:
-            raise unavailable(error, self._settings) from None
-        async with connection:
-            yield connection
+    async def _wait(self, request_id: UUID, timeout: float | None) -> Progress:
+        patience = Patience(request_id, timeout)
+        while True:
+            try:
+                async with listening_async(self._settings) as ear:
+                    while True:
+                        now = patience.saw(await self._run(follow.progress(request_id)))
+                        if now.finished:
+                            return now
+                        await hear_async(ear, str(request_id), patience.pause())
+            except UnavailableError as error:
+                await asyncio.sleep(patience.outage(error))
 
 
-class AsyncRequest:
+class AsyncRequest(AsyncReading):
     """One enqueue call, to be followed; `Request` for asyncio."""
 
     def __init__(self, manager: AsyncManager, enqueued: Enqueued) -> None:
@@ -112,34 +178,21 @@ class AsyncRequest:
 
     async def wait(self, timeout: float | None = None) -> Progress:
         """Return when every identifier has an outcome; see `Request.wait`."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        async with self._manager._connect() as connection:
-            await connection.execute("LISTEN enrichd_finished")
-            while True:
-                now = await run_async(connection, follow.progress(self.id))
-                if now.finished:
-                    return now
-                left = RECHECK if deadline is None else deadline - time.monotonic()
-                if left <= 0:
-                    raise wait_timeout(now, timeout)
-                await _wait_for(connection, str(self.id), min(left, RECHECK))
+        return await self._manager._wait(self.id, timeout)
 
     async def results(self) -> AsyncIterator[Result]:
         """Every identifier in the caller's order and spelling; see `Request.results`."""
-        position = 0
-        while page := await self._manager._run(follow.results(self.id, position)):
-            for result in page:
-                yield result
-            position = page[-1].position + 1
+        async for page in self.pages():
+            for row in page:
+                yield follow.result(row)
 
     async def cancel(self) -> Progress:
         """Settle what waits as cancelled; see `Request.cancel`."""
         return await self._manager._run(follow.cancel(self.id))
 
-
-async def _wait_for(connection: AsyncConnection[Any], payload: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while (left := deadline - time.monotonic()) > 0:
-        async for notification in connection.notifies(timeout=left, stop_after=1):
-            if notification.payload == payload:
-                return
+    async def pages(self) -> AsyncIterator[list[Row]]:
+        """The results in pages, as the ledger gives them; what `results` is made of."""
+        position = 0
+        while page := await self._manager._run(follow.results(self.id, position)):
+            yield page
+            position = page[-1].position + 1

@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Json
-
-from manager.endpoints import ENDPOINTS
+from manager.client.record import decoded, vendor_id
 from manager.errors import NotFoundError
 from manager.ledger.execute import Execute
 from manager.ledger.script import Script, ask
@@ -19,6 +17,8 @@ from manager.ledger.states import Outcome
 
 SQL = Statements("follow")
 PAGE = 2_000
+# Of a page's records, as Postgres stores them; as text they are two to four times as large.
+PAGE_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Result:
 
     `identifier` is what the caller wrote, `position` its place in the call, from 0; `record` is
     the vendor's record (the `data` of its envelope), `vendor_id` the vendor's id of the company or
-    person: the record's own, else the envelope's.
+    person: the record's own, else the envelope's. A number in the record that neither an int nor a
+    float can hold is a Decimal.
     """
 
     position: int
@@ -89,6 +90,25 @@ class Result:
         return self.vendor_id
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A result as the ledger gives it: the record is the text of its JSON."""
+
+    position: int
+    identifier: str
+    outcome: str | None
+    endpoint: str
+    internal_id: int | None
+    record: str | None
+    reason: str | None
+    fetched_at: datetime | None
+
+    @property
+    def vendor_id(self) -> int | None:
+        """The vendor's id of the company or person."""
+        return vendor_id(self.endpoint, self.record, self.internal_id)
+
+
 def progress(request_id: UUID) -> Script[Progress]:
     """The request's progress. Raises NotFoundError."""
     found = yield from ask(SQL.progress, Progress, {"id": request_id})
@@ -97,16 +117,23 @@ def progress(request_id: UUID) -> Script[Progress]:
     return found[0]
 
 
-def results(request_id: UUID, position: int) -> Script[list[Result]]:
+def results(request_id: UUID, position: int) -> Script[list[Row]]:
     """One page of results, from a position on; empty after the last."""
-    id_fields = Json({name: it.id_field for name, it in ENDPOINTS.items()})
-    parameters = {
-        "id": request_id,
-        "position": position,
-        "limit": PAGE,
-        "id_fields": id_fields,
-    }
-    return (yield from ask(SQL.results, Result, parameters))
+    parameters = {"id": request_id, "position": position, "limit": PAGE, "bytes": PAGE_BYTES}
+    return (yield from ask(SQL.results, Row, parameters))
+
+
+def result(row: Row) -> Result:
+    """What a caller gets of it: the outcome as such, the record in Python's types."""
+    return Result(
+        position=row.position,
+        identifier=row.identifier,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        vendor_id=row.vendor_id,
+        record=None if row.record is None else decoded(row.record),
+        reason=row.reason,
+        fetched_at=row.fetched_at,
+    )
 
 
 def cancel(request_id: UUID) -> Script[Progress]:

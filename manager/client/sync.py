@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from psycopg import Connection
-
 from manager.client import follow
-from manager.client.connection import needs_transaction, sync_connection
+from manager.client.connection import sync_connection, within
 from manager.client.enqueue import DEFAULT_ENDPOINT, Enqueued, OnInvalid, enqueue
-from manager.client.follow import Progress, Result
-from manager.errors import InvalidIdentifier, WaitTimeoutError
+from manager.client.estimate import Estimate, estimate
+from manager.client.follow import Progress, Result, Row
+from manager.client.known import Known
+from manager.client.listen import hear, listening
+from manager.client.lookup import Lookup
+from manager.client.patience import Patience
+from manager.client.pool import Pool
+from manager.client.reading import Reading
+from manager.client.trouble import Trouble
+from manager.errors import InvalidIdentifier, UnavailableError
 from manager.identifiers import IdentifierType
-from manager.ledger.connect import Ledger
-from manager.ledger.script import Script, T, in_savepoint, run
+from manager.ledger.script import Script, T, run
 from manager.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from manager.client.connection import SyncSource
-
-# A notification ends the wait at once; this is for when one is lost.
-RECHECK = 2.0
 
 
 class Manager:
@@ -33,17 +34,33 @@ class Manager:
 
     Settings come from the environment (`ENRICHD_…`) unless given:
     `Manager(database_url="postgresql://…")`. Raises ConfigurationError.
+
+    One is enough for a process: any number of threads may use it, and children that are forked.
+    It keeps up to `pool_size` connections; `close()`, or `with Manager() as manager:`, closes them.
     """
 
     def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
         self._settings = settings or load_settings(**overrides)
         self._settings.postgres  # noqa: B018 - raises when it is missing
-        self._ledger = Ledger(self._settings, "api")
+        self._pool = Pool(self._settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Settings]]:
+        return type(self), (self._settings,)
+
+    def close(self) -> None:
+        """Close the connections that are not in use. A later call opens new ones."""
+        self._pool.close()
 
     def enqueue(
         self,
         identifier_type: IdentifierType,
-        identifiers: Iterable[str | int],
+        identifiers: Iterable[object],
         *,
         endpoint: str = DEFAULT_ENDPOINT,
         account: str | None = None,
@@ -57,7 +74,10 @@ class Manager:
     ) -> Request:
         """Ask for companies, or people, to be enriched; all or nothing.
 
-        identifiers: any iterable, also of millions; it is read once and streamed.
+        identifiers: any iterable, also of millions; it is read once and streamed. A column of
+            pandas, numpy, polars or Arrow is one: whole numbers are ids however they are held, and
+            what is missing (None, NaN, NA) is an identifier that cannot be looked up. Rows of one
+            value are that value; a set is sorted, since it has no order.
         endpoint: what is bought: `company/enrich`, `person/enrich`, `person/contact/enrich`.
         account: the name of the vendor account that buys; None takes the configured `account`.
         fields: dotted paths to add to the vendor's default set.
@@ -70,10 +90,13 @@ class Manager:
             enqueues the good ones and lists the bad ones in `Request.invalid`.
         connection: enqueue in this psycopg connection's or SQLAlchemy/SQLModel session's
             transaction; nothing is requested unless it commits. Commit soon: until then the
-            results of identifiers that others wait for too cannot be merged.
+            results of identifiers that others wait for too cannot be merged. What goes wrong
+            undoes this call alone; the transaction can go on.
 
-        Raises InvalidIdentifiersError, InvalidRequestError, ConflictError, UnavailableError, and
-        ConfigurationError for an account that the ledger does not have.
+        Raises InvalidIdentifiersError, InvalidRequestError, ConflictError, UnavailableError,
+        LockTimeoutError (an UnavailableError) when another transaction holds what it needs for
+        longer than `lock_timeout`, and ConfigurationError for an account that the ledger does not
+        have.
         """
         script = enqueue(
             self._settings,
@@ -90,30 +113,100 @@ class Manager:
         )
         return Request(self, self._run(script, connection))
 
+    def estimate(
+        self,
+        identifier_type: IdentifierType,
+        identifiers: Iterable[object],
+        *,
+        endpoint: str = DEFAULT_ENDPOINT,
+        account: str | None = None,
+        fields: Sequence[str] = (),
+        max_age: timedelta | float | None = None,
+        connection: SyncSource | None = None,
+    ) -> Estimate:
+        """What `enqueue` would do with these, without doing it: how many records it would buy.
+
+        The arguments are those of `enqueue`. Nothing is written, and nothing is locked. Identifiers
+        that cannot be looked up are listed in `Estimate.invalid`. Takes about 100 MB for a million
+        identifiers, to find the repeats.
+
+        Raises InvalidRequestError, UnavailableError, and ConfigurationError for an account that
+        the ledger does not have.
+        """
+        script = estimate(
+            self._settings,
+            identifier_type,
+            identifiers,
+            endpoint_name=endpoint,
+            account=account,
+            fields=fields,
+            max_age=max_age,
+        )
+        return self._run(script, connection)
+
     def request(self, request_id: UUID | str) -> Request:
         """The request with this id. Raises NotFoundError."""
         found = self._run(follow.progress(as_uuid(request_id)))
         return Request(self, Enqueued(found.id, found.total, False, ()))
 
+    def lookup(
+        self,
+        identifier_type: IdentifierType,
+        identifiers: Iterable[str | int],
+        *,
+        account: str | None = None,
+        endpoint: str | None = None,
+        fields: Sequence[str] | None = None,
+        max_age: timedelta | float | None = None,
+        history: bool = False,
+    ) -> Iterator[Known]:
+        """What the ledger knows of these already, one `Known` each in the caller's order; buys
+        nothing, and cannot write.
+
+        The newest record of each: of all accounts, endpoints and field selections, unless narrowed.
+        identifiers: any iterable, also of millions; it is read once and streamed, 500 at a time.
+            What cannot be one is no error here: its `why` says so.
+        account, endpoint: only what was bought on this account, of this endpoint.
+        fields: only field selections that have each of these dotted paths.
+        max_age: nothing older than this (seconds or timedelta).
+        history: each `Known.history` has every request, job and purchase of it, in order.
+
+        Raises InvalidRequestError at once, and with the first of them ConfigurationError for an
+        account that the ledger does not have, and UnavailableError.
+        """
+        asked = Lookup(
+            identifier_type,
+            identifiers,
+            account=account,
+            endpoint=endpoint,
+            fields=fields,
+            max_age=max_age,
+            history=history,
+        )
+        return (known for chunk in asked.chunks() for known in self._run(chunk))
+
     def _run(self, script: Script[T], source: SyncSource | None = None) -> T:
         if source is None:
-            with self._ledger.connect() as own, own.transaction():
-                return run(own, script)
+            return self._pool.run(script)
         connection = sync_connection(source)
-        script = in_savepoint(self._settings.database_schema, script)
-        if needs_transaction(connection):
-            with connection.transaction():
-                return run(connection, script)
-        return run(connection, script)
+        explain = Trouble(self._settings, connection, given=True).explain
+        return run(connection, within(self._settings, connection, script), explain)
 
-    @contextmanager
-    def _listen(self) -> Iterator[Connection[Any]]:
-        with self._ledger.connect() as connection:
-            connection.execute("LISTEN enrichd_finished")
-            yield connection
+    def _wait(self, request_id: UUID, timeout: float | None) -> Progress:
+        patience = Patience(request_id, timeout)
+        while True:
+            try:
+                with listening(self._settings) as ear:
+                    while True:
+                        now = patience.saw(self._run(follow.progress(request_id)))
+                        if now.finished:
+                            return now
+                        hear(ear, str(request_id), patience.pause())
+            except UnavailableError as error:
+                time.sleep(patience.outage(error))
 
 
-class Request:
+class Request(Reading):
     """One enqueue call, to be followed."""
 
     def __init__(self, manager: Manager, enqueued: Enqueued) -> None:
@@ -133,28 +226,18 @@ class Request:
     def wait(self, timeout: float | None = None) -> Progress:
         """Return when every identifier has an outcome.
 
-        timeout: seconds; None waits without end. Raises WaitTimeoutError.
+        timeout: seconds; None waits without end. Raises WaitTimeoutError. While Postgres cannot
+        be reached it waits on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        with self._manager._listen() as connection:
-            while True:
-                now = run(connection, follow.progress(self.id))
-                if now.finished:
-                    return now
-                left = RECHECK if deadline is None else deadline - time.monotonic()
-                if left <= 0:
-                    raise wait_timeout(now, timeout)
-                _wait_for(connection, str(self.id), min(left, RECHECK))
+        return self._manager._wait(self.id, timeout)
 
     def results(self) -> Iterator[Result]:
         """Every identifier in the caller's order and spelling, repeats included.
 
         Read in pages, so a request of millions takes little memory.
         """
-        position = 0
-        while page := self._manager._run(follow.results(self.id, position)):
-            yield from page
-            position = page[-1].position + 1
+        for page in self.pages():
+            yield from map(follow.result, page)
 
     def cancel(self) -> Progress:
         """Settle what waits as cancelled; the request is finished by that.
@@ -164,6 +247,13 @@ class Request:
         """
         return self._manager._run(follow.cancel(self.id))
 
+    def pages(self) -> Iterator[list[Row]]:
+        """The results in pages, as the ledger gives them; what `results` is made of."""
+        position = 0
+        while page := self._manager._run(follow.results(self.id, position)):
+            yield page
+            position = page[-1].position + 1
+
 
 def as_uuid(value: UUID | str) -> UUID:
     """The id of a request. Raises NotFoundError when it cannot be one."""
@@ -171,19 +261,3 @@ def as_uuid(value: UUID | str) -> UUID:
         return value if isinstance(value, UUID) else UUID(value)
     except (ValueError, AttributeError, TypeError):
         raise follow.no_such_request(value) from None
-
-
-def wait_timeout(now: Progress, timeout: float | None) -> WaitTimeoutError:
-    """The error of a wait that ran out."""
-    return WaitTimeoutError(
-        f"Request {now.id} was not finished after {timeout:g} seconds: "
-        f"{now.settled:,} of {now.total:,} identifiers are settled. It goes on; wait again."
-    )
-
-
-def _wait_for(connection: Connection[Any], payload: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while (left := deadline - time.monotonic()) > 0:
-        for notification in connection.notifies(timeout=left, stop_after=1):
-            if notification.payload == payload:
-                return
