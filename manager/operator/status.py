@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 from psycopg import Connection, errors
 from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError
 
 from manager import semaphore
 from manager.errors import ConfigurationError, EnrichdError, UnavailableError, without_passwords
-from manager.ledger import migrate
+from manager.ledger import revision
 from manager.ledger.execute import one, rows
 from manager.ledger.sql import Statements
 from manager.ledger.states import ACTIVE, LIVE
@@ -30,7 +29,7 @@ MERGE_PATIENCE = timedelta(seconds=60)
 OVERDUE_LEAST, OVERDUE_UNKNOWN = 600.0, 1800.0
 ROUTES: tuple[Route, ...] = ("submit", "status", "list")
 
-TROUBLE = (EnrichdError, psycopg.Error, DBAPIError, RedisError)
+TROUBLE = (EnrichdError, psycopg.Error, RedisError)
 """What a look at the ledger or Redis may raise; `named` makes one of our own errors of it."""
 
 
@@ -91,7 +90,7 @@ def status(context: Context, name: str | None = None) -> Status:
     found = Status()
     try:
         with context.ledger.connect() as connection:
-            migrate.check(context.settings)
+            revision.check(connection, context.settings.database_schema)
             listed = [
                 row
                 for row in rows(connection, SQL.accounts, Row, {})
@@ -276,9 +275,14 @@ def _pulse(row: Row, settings: Settings) -> str | None:
     """Why nobody seems to be at work."""
     if row.swept_ago is None:
         return "no worker has swept yet; is `enrichd up` running?"
-    if row.swept_ago > settings.sweep_interval * 3 + 10:
+    if row.swept_ago > pulse_limit(settings):
         return f"the last sweep was {row.swept_ago:.0f} seconds ago; no worker is at work"
     return None
+
+
+def pulse_limit(settings: Settings) -> float:
+    """Seconds since the last sweep after which nobody is taken to be at work."""
+    return settings.sweep_interval * 3 + 10
 
 
 def _look_at_redis(found: Status, context: Context) -> None:
@@ -313,8 +317,6 @@ def _of(account_id: int) -> dict[str, Any]:
 
 def named(error: Exception) -> EnrichdError:
     """The same trouble as one of our own errors: one line, without passwords."""
-    if isinstance(error, DBAPIError) and isinstance(error.orig, Exception):
-        error = error.orig
     lines = str(error).strip().splitlines() or [type(error).__name__]
     line = without_passwords(lines[0])
     match error:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from manager import semaphore
 from manager.errors import ConfigurationError, UnavailableError
-from manager.ledger import migrate
+from manager.ledger import revision
 from manager.ledger.connect import Ledger
 from manager.run.embedded import EmbeddedServers
+from manager.run.presence import present, supervised
 from manager.run.supervisor import ProcessSpec, Supervisor, wait_until_reachable
 from manager.settings import NO_TABLES, Settings, load_settings
 
@@ -63,7 +64,7 @@ def celery_process(settings: Settings, name: str, heartbeat: Path, *arguments: s
     """A worker or beat, replaced when it has not worked for too long, however alive it is."""
     return ProcessSpec(
         name,
-        module("tasks", *arguments, "--name", name, "--heartbeat", str(heartbeat)),
+        module("tasks", *arguments, "--heartbeat", str(heartbeat)),
         environment(),
         progress=_since_touched(settings, heartbeat),
         stalled_after=settings.stalled_after,
@@ -103,14 +104,22 @@ def without_key(settings: Settings) -> list[str]:
 
 
 def wait_for_servers(settings: Settings, stop: threading.Event | None = None) -> None:
-    """Return when Postgres and Redis answer, or `stop` is set. Raises UnavailableError."""
+    """Return when Postgres and Redis answer, or `stop` is set.
+
+    Raises UnavailableError, and ConfigurationError for a Redis that we cannot work with.
+    """
 
     def postgres() -> None:
         with Ledger(settings, "up").connect():
             pass
 
     wait_until_reachable(postgres, "Postgres", REACHABLE_WITHIN, stop)
-    wait_until_reachable(lambda: semaphore.ping(settings), "Redis", REACHABLE_WITHIN, stop)
+
+    def redis() -> None:
+        semaphore.check(settings)
+        semaphore.ping(settings)
+
+    wait_until_reachable(redis, "Redis", REACHABLE_WITHIN, stop)
 
 
 def free_port() -> int:
@@ -149,10 +158,16 @@ def run(
     wait_for_servers(settings, stop)
     if stop.is_set():
         return
+    ledger = Ledger(settings, "up")
     if upgrade:
+        from manager.ledger import migrate  # here: no other process needs Alembic
+
         migrate.upgrade(settings)
     else:
-        migrate.check(settings)
+        with ledger.connect() as connection:
+            revision.check(connection, settings.database_schema)
+    ledger.check_for_daemon()
+    semaphore.check(settings, ledger.id())
     supervisor = Supervisor(
         specs,
         drain_timeout=settings.drain_timeout,
@@ -161,7 +176,8 @@ def run(
     )
     if ready:
         ready(settings)
-    killed = supervisor.run_forever(stop)
+    with present(settings, "up", supervised(settings, supervisor, specs)):
+        killed = supervisor.run_forever(stop)
     if killed:
         log.warning("killed after %g s: %s", settings.drain_timeout, ", ".join(killed))
 

@@ -13,10 +13,10 @@ from manager.ledger.execute import first, rows
 from manager.ledger.sql import Statements
 from manager.semaphore import Owner, RedisGate, Slots
 from manager.settings import AccountSettings
-from manager.vendor.client import VendorClient
 
 if TYPE_CHECKING:
     from manager.steps.context import Context
+    from manager.vendor.client import VendorClient
 
 SQL = Statements("account")
 
@@ -59,6 +59,8 @@ class Account:
     @cached_property
     def vendor(self) -> VendorClient:
         """The vendor's API with its key. Raises ConfigurationError without a usable one."""
+        from manager.vendor.client import VendorClient  # here: who asks nothing needs no HTTP
+
         return VendorClient(self._context.settings, self.settings, self.gate)
 
     @property

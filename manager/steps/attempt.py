@@ -15,12 +15,12 @@ from datetime import timedelta
 from typing import Any, LiteralString, Protocol
 from uuid import UUID
 
-import psycopg
 from psycopg import Connection
 from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from psycopg.pq import TransactionStatus
 
 from manager.errors import UnavailableError
+from manager.ledger.connect import BROKEN_OFF
 from manager.ledger.execute import execute, first
 from manager.ledger.sql import Statements
 from manager.semaphore import Holder
@@ -101,7 +101,7 @@ class Attempt:
             "attempts": attempts,
             "slot": slot,
             "why": f"attempt {made.number} in slot {slot}",
-            "token_hash": hash_token(token),
+            "token_hash": hash_token(token) if context.settings.webhook_url else None,
             "resolve_after": timedelta(seconds=context.settings.submission_limit),
         }
         try:
@@ -185,14 +185,14 @@ class Attempt:
         within = self.connection.info.transaction_status != TransactionStatus.IDLE
         try:
             return execute(self.connection, sql, parameters) > 0
-        except psycopg.OperationalError:
+        except BROKEN_OFF:
             if within:  # a transaction of the caller's, which has failed as a whole
                 raise
         while True:
             try:
                 with self.context.ledger.connect() as another:
                     return execute(another, sql, parameters) > 0
-            except (psycopg.OperationalError, UnavailableError):
+            except (*BROKEN_OFF, UnavailableError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)

@@ -14,13 +14,13 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from manager.identifiers import NORMALISERS
 from manager.ledger.execute import execute, rows
 from manager.ledger.sql import Statements
 from manager.ledger.states import Whose
 from manager.steps.account import Account
 from manager.steps.backoff import backoff
 from manager.steps.context import Context
+from manager.steps.echoes import Echoes
 from manager.steps.tidy import RESOLVE_PREFIX
 from manager.vendor import download, errors
 from manager.vendor.calls import Worth
@@ -78,11 +78,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """How many of a sample's identifiers an unresolved submission has."""
+class Submission:
+    """An unresolved submission that the vendor's job may be."""
 
     id: UUID
-    count: int
+    identifier_type: str
 
 
 class UnreadableError(Exception):
@@ -152,16 +152,15 @@ def _judge(
         "batch_id": candidate.batch_id,
         "job_id": job_id,
     }
-    best: Match | None = None
-    for identifier_type in rows(connection, SQL.types, str, parameters):
-        keys = [key for it in identifiers if (key := _key(identifier_type, it))]
-        sought = parameters | {"identifier_type": identifier_type, "keys": keys}
-        for match in rows(connection, SQL.matches, Match, sought):
-            best = match if best is None or match.count > best.count else best
+    best, most = None, 0
+    for it in rows(connection, SQL.submissions, Submission, parameters):
+        echoes = Echoes.of(connection, it.id, it.identifier_type)
+        named = sum(_names_any(echoes, identifier) for identifier in identifiers)
+        best, most = (it, named) if named > most else (best, most)
     # A stray line in our own file must not disown it, a company that a stranger asked for, too,
     # must not adopt his.
-    if best and best.count > len(identifiers) / 2:
-        why = f"its results name {best.count} of {len(identifiers)} identifiers of ours"
+    if best and most > len(identifiers) / 2:
+        why = f"its results name {most} of {len(identifiers)} identifiers of ours"
         return Verdict(Whose.OURS, why, best.id)
     return Verdict(Whose.FOREIGN, "its results name others")
 
@@ -213,9 +212,9 @@ def _identifier(line: bytes) -> str | None:
         return None
 
 
-def _key(identifier_type: str, identifier: str) -> str | None:
-    """Its key; None when it is of another identifier type."""
+def _names_any(echoes: Echoes, identifier: str) -> bool:
+    """Whether it names an enrichment; it does not when it is of another identifier type."""
     try:
-        return NORMALISERS[identifier_type](identifier).key
+        return bool(echoes.named(identifier))
     except ValueError:
-        return None
+        return False

@@ -30,6 +30,15 @@ def files(context: Context, job_id: UUID) -> list[Path]:
     return sorted(folder(context, job_id).glob("part-*.jsonl.gz"))
 
 
+def jobs(context: Context) -> list[UUID]:
+    """The jobs whose results are kept on this machine."""
+    found = []
+    for kept in _newest_first(context.spool_dir / FOLDER):
+        with suppress(ValueError):
+            found.append(UUID(kept.name))
+    return found
+
+
 def keep(context: Context, job_id: UUID, directory: Path) -> Path | None:
     """Keep what was downloaded into the directory; where it is now, None when nothing is kept."""
     if not context.settings.keep_files or not any(directory.glob("part-*.jsonl.gz")):

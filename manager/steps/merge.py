@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
-import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 
 from manager import faultpoint
-from manager.ledger.connect import limit_waiting
+from manager.ledger.connect import BROKEN_OFF, limit_waiting
 from manager.ledger.execute import execute, transaction
 from manager.ledger.sql import Statements
 from manager.steps import keep, settle
@@ -30,7 +29,7 @@ from manager.steps.context import Context, Wake
 from manager.steps.ended import EndedJob, fetch, find
 from manager.steps.remerge import remerge
 from manager.steps.results_file import ResultsFile
-from manager.steps.staging import keep_strays, stage
+from manager.steps.staging import REFUSED, keep_strays, stage
 from manager.vendor import errors
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ def merge(context: Context, account: Account, job_id: UUID) -> list[Wake]:
         except (
             errors.VendorError,
             errors.DownloadError,
-            psycopg.OperationalError,
+            *BROKEN_OFF,
             OSError,
         ) as error:
             return _again(context, connection, account, job, str(error))
@@ -115,7 +114,7 @@ def merge_files(
         return
     try:
         doubt = _store(context, account, connection, job, replace(file), careful=False)
-    except psycopg.DataError:
+    except REFUSED:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
         doubt = _store(context, account, connection, job, replace(file), careful=True)
     if doubt and paths is None:
@@ -166,7 +165,7 @@ def _store(
     """
     with transaction(connection, COMMIT):
         limit_waiting(connection, context.settings.merge_lock_timeout)
-        stage(connection, file, careful=careful)
+        stage(connection, job.id, file, careful=careful)
         doubt = file.doubt()
         if doubt and not _is_final(context, job, broken=file.broken is not None):
             raise errors.ResultsCorrupt(doubt)

@@ -13,6 +13,8 @@ from manager.steps.look import look
 from manager.steps.merge import merge
 from manager.steps.pack import pack
 from manager.steps.resolve import resolve
+from manager.steps.retain import EVERY as RETAIN_EVERY
+from manager.steps.retain import retain
 from manager.steps.submit import submit
 from manager.steps.sweep import sweep
 from manager.steps.tidy import tidy
@@ -51,6 +53,7 @@ STEPS: Mapping[str, Step] = {
         Step("merge", merge, "job", "merge", 240 * MINUTES),
         # shows, too, that a worker of merges works: it may have none for hours
         Step("tidy", tidy, "machine", "merge", 15 * MINUTES, lambda _: 10.0),
+        Step("retain", retain, "machine", "merge", 15 * MINUTES, lambda _: RETAIN_EVERY),
     )
 }
 

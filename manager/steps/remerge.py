@@ -10,7 +10,6 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
 from psycopg import Connection
 
 from manager import faultpoint
@@ -21,7 +20,7 @@ from manager.steps.account import Account
 from manager.steps.context import Context
 from manager.steps.ended import EndedJob
 from manager.steps.results_file import ResultsFile
-from manager.steps.staging import stage
+from manager.steps.staging import REFUSED, stage
 from manager.vendor import errors
 
 log = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ def remerge(
     arguments = (context, account, connection, job)
     try:
         return _remerge(*arguments, replace(file), final=final, careful=False)
-    except psycopg.DataError:
+    except REFUSED:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
         return _remerge(*arguments, replace(file), final=final, careful=True)
 
@@ -87,7 +86,7 @@ def _remerge(
 ) -> Remerged:
     with transaction(connection, COMMIT):
         limit_waiting(connection, context.settings.merge_lock_timeout)
-        stage(connection, file, careful=careful)
+        stage(connection, job.id, file, careful=careful)
         doubt = file.doubt()
         if doubt and (not final or (file.broken and not file.lines)):
             raise errors.ResultsCorrupt(file.broken or doubt)

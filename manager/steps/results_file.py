@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manager.identifiers import NORMALISERS
 from manager.settings import Settings
+from manager.steps.echoes import Echoes
 from manager.vendor import download, errors
 from manager.vendor.envelope import BadEnvelope, decode, storable
+
+# (line, enrichment_id, sent, internal_id, record, reason)
+Row = tuple[int, int | None, bool, int | None, str | None, str | None]
+NOBODY: list[tuple[int | None, bool]] = [(None, False)]
 
 
 @dataclass(slots=True)
@@ -29,21 +33,24 @@ class ResultsFile:
     unreadable: int = 0
     broken: str | None = field(default=None)
 
-    def rows(self) -> Iterator[tuple[int, str | None, int | None, str | None, str | None]]:
-        """(line, key, internal_id, record, reason) of each envelope, for COPY."""
-        normalise = NORMALISERS[self.identifier_type]
+    def rows(self, echoes: Echoes) -> Iterator[Row]:
+        """What COPY takes: a row for each enrichment that an envelope names, else one."""
         for line in self.readable():
             self.lines += 1
-            key = None
+            named: list[tuple[int, bool]] | None = None
+            internal_id: int | None = None
+            record: str | None = None
+            reason: str | None = None
             try:
                 envelope = decode(line)
-                key = normalise(envelope.original_identifier).key
+                named = echoes.named(envelope.original_identifier)
                 record = storable(bytes(envelope.data))
+                internal_id = envelope.internal_id
             except (BadEnvelope, ValueError) as error:
-                self.unreadable += key is None
-                yield self.lines, key, None, None, f"the envelope cannot be read: {error}"
-            else:
-                yield self.lines, key, envelope.internal_id, record, None
+                self.unreadable += named is None
+                reason = f"the envelope cannot be read: {error}"
+            for enrichment_id, sent in named or NOBODY:
+                yield self.lines, enrichment_id, sent, internal_id, record, reason
 
     def readable(self) -> Iterator[bytes]:
         """The lines, as far as they can be read."""

@@ -40,6 +40,8 @@ FAR = 90.0
 NOTHING = 3600.0
 # With nothing learnt yet: half of all jobs end within so many seconds, a few take far longer.
 USUAL = 30.0
+# A vendor whose times have whole seconds says 0 of quick jobs.
+SHORTEST = 0.1
 # How much of the belief stays with that, whatever was learnt.
 DOUBT = 0.5
 # How far a job may be off one that was like it.
@@ -62,7 +64,7 @@ class Running:
 
     def alive(self, age: float) -> float:
         """The chance that a job like it is at work still at that age."""
-        usual = median(self.seconds) if self.seconds else USUAL
+        usual = max(median(self.seconds), SHORTEST) if self.seconds else USUAL
         chances = [_fades(age, seconds) for seconds in self.seconds]
         doubt = DOUBT if chances else 1.0
         return (sum(chances) + doubt * usual / (usual + max(age, 0.0))) / (len(chances) + doubt)
@@ -175,5 +177,5 @@ def _interval(account: Account) -> float:
 
 def _fades(age: float, seconds: float) -> float:
     """1 well before that many seconds, 0 well after."""
-    width = max(2 * SPREAD * seconds, 0.1)
+    width = max(2 * SPREAD * seconds, SHORTEST)
     return min(max((seconds + width / 2 - age) / width, 0.0), 1.0)

@@ -19,6 +19,7 @@ from manager.ledger.execute import execute, rows, transaction
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 from manager.steps.backoff import backoff
+from manager.steps.forget import forget_ended
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,12 @@ def settle(connection: Connection[Any], job_id: UUID) -> None:
     parameters = {"job_id": job_id}
     execute(connection, SQL.settle_job, parameters)
     tallied = rows(connection, SQL.tally, Tallied, parameters)
+    tell(connection, tallied)
+    forget_ended(connection, job_id)
+
+
+def tell(connection: Connection[Any], tallied: list[Tallied]) -> None:
+    """Wake those who wait for the requests that are finished."""
     if finished := [request.id for request in tallied if request.finished]:
         execute(connection, SQL.notify_finished, {"ids": finished})
 

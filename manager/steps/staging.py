@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, DataError
+from psycopg.errors import ProgramLimitExceeded, StatementTooComplex
 
 from manager.ledger.execute import copy, execute, rows
 from manager.ledger.sql import Statements
+from manager.steps.echoes import Echoes
 from manager.steps.results_file import ResultsFile
 
 SQL = Statements("staging")
 MAX_STRAY_BYTES = 65_536
+REFUSED = (DataError, ProgramLimitExceeded, StatementTooComplex)
+"""What Postgres says of a record that it cannot store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,11 @@ class Stray:
     reason: str
 
 
-def stage(connection: Connection[Any], file: ResultsFile, *, careful: bool) -> None:
+def stage(connection: Connection[Any], job_id: UUID, file: ResultsFile, *, careful: bool) -> None:
     """Stream the file into a staging table of the transaction."""
+    echoes = Echoes.of(connection, job_id, file.identifier_type)
     execute(connection, SQL.create)
-    copy(connection, SQL.fill, file.rows())
+    copy(connection, SQL.fill, file.rows(echoes))
     if careful:
         execute(connection, SQL.drop_unstorable)
     execute(connection, SQL.analyze)

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from manager.settings import Settings
+from manager.vendor.agent import our_version
 
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks")
 _exchanging: ContextVar[bool] = ContextVar("exchanging", default=False)
@@ -33,7 +33,7 @@ def new_client(settings: Settings, vendor_url: str) -> httpx.Client:
             settings.vendor_read_timeout, connect=settings.vendor_connect_timeout
         ),
         limits=httpx.Limits(max_keepalive_connections=0),
-        headers={"user-agent": f"enrichment-manager/{_version()}"},
+        headers={"user-agent": f"enrichment-manager/{our_version()}"},
         follow_redirects=False,
         # A proxy of the environment cannot reach this machine's own loopback.
         trust_env=not is_loopback(httpx.URL(vendor_url).host),
@@ -118,13 +118,6 @@ def is_loopback(host: str) -> bool:
 class _NotOurs(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         return not _exchanging.get()
-
-
-def _version() -> str:
-    try:
-        return version("enrichment-manager")
-    except PackageNotFoundError:
-        return "0"
 
 
 for _name in _LOGGERS:

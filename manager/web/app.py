@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from manager.ledger.execute import execute, first
 from manager.ledger.sql import Statements
+from manager.operator.probe import PROOF, UNKNOWN, probe_path, proof
 from manager.operator.status import TROUBLE, Status, named, status
 from manager.steps.attempt import hash_token
 from manager.steps.context import Context
@@ -67,10 +68,15 @@ def make_app(context: Context) -> Starlette:
         job_id, token = request.path_params["job_id"], request.path_params["token"]
         return Response(status_code=await run_in_threadpool(_hint, context, job_id, token))
 
+    async def probe(request: Request) -> Response:
+        answer = await run_in_threadpool(_prove, context, request.path_params["nonce"])
+        return Response(status_code=204, headers={PROOF: answer})
+
     return Starlette(
         routes=[
             Route("/", page),
             Route("/health", health),
+            Route(probe_path("{nonce}"), probe, methods=["POST"]),
             Route("/webhooks/{job_id:uuid}/{token}", webhook, methods=["POST"]),
         ]
     )
@@ -91,6 +97,15 @@ def _hint(context: Context, job_id: UUID, token: str) -> int:
         log.warning("webhook for job %s not taken: %s", job_id, named(error))
         return 503
     return 204
+
+
+def _prove(context: Context, nonce: str) -> str:
+    """The proof that this process works on its ledger, for `enrichd doctor`."""
+    try:
+        return proof(context.ledger_id, nonce)
+    except TROUBLE as error:
+        log.warning("probe not answered: %s", named(error))
+        return UNKNOWN
 
 
 def _page(context: Context) -> str:

@@ -1,0 +1,268 @@
+"""Forget: remove what the ledger, and this machine's kept files, hold of a company or a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.errors import Diagnostic, LockNotAvailable
+from psycopg.types.json import Json
+
+from manager.endpoints import ENDPOINTS
+from manager.errors import InvalidRequestError, UnavailableError
+from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS
+from manager.ledger.connect import limit_waiting
+from manager.ledger.execute import execute, rows, transaction
+from manager.steps import keep, settle
+from manager.steps.context import Context
+from manager.steps.forget import (
+    BLANK,
+    COMMIT,
+    REASON,
+    SQL,
+    Forgotten,
+    Named,
+    Stray,
+    Whom,
+    blank,
+    delete_strays,
+)
+from manager.steps.tidy import tidy
+from manager.vendor import download
+from manager.vendor.errors import ResultsCorrupt, ResultsTooLarge
+
+ID_FIELDS = [
+    {"endpoint": it.name, "field": it.id_field, "entity": it.entity} for it in ENDPOINTS.values()
+]
+# Enrichments in one transaction, and envelopes read at a time.
+BATCH = 500
+LEAST_QUOTED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An enrichment, and how many results and items it has."""
+
+    id: int
+    account: str
+    endpoint: str
+    type: str
+    key: str
+    identifier: str
+    state: str
+    job_id: UUID | None
+    results: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class VendorId:
+    """By which id the vendor knows a company or person."""
+
+    entity: str
+    vendor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be forgotten. kept: jobs whose kept results name them."""
+
+    named: list[Named]
+    whom: Whom
+    held: list[Held]
+    strays: int
+    kept: list[UUID]
+
+
+@dataclass(slots=True)
+class Report:
+    """What was forgotten. waits: the jobs at whose end the rest is. to_analyse: the statement by
+    which the tables' owner takes them out of the planner's statistics; None: that is done.
+    """
+
+    enrichments: int = 0
+    results: int = 0
+    items: int = 0
+    strays: int = 0
+    files: int = 0
+    messages: int = 0
+    waits: list[UUID] = field(default_factory=list)
+    to_analyse: str | None = None
+
+
+def find(
+    context: Context, identifiers: Sequence[str], type: str | None = None, *, only: bool = False
+) -> Found:
+    """What the ledger and this machine hold of them, by any identifier type that they can be of.
+
+    only: not what is the same company or person under another identifier, by the vendor's id.
+    Raises InvalidRequestError.
+    """
+    named = list(dict.fromkeys(it for text in identifiers for it in _named(text, type)))
+    with context.ledger.connect() as connection:
+        ids = _ids(connection, named)
+        vendor_ids: list[VendorId] = []
+        if ids and not only:
+            parameters = {"ids": ids, "id_fields": Json(ID_FIELDS)}
+            vendor_ids = rows(connection, SQL.vendor_ids, VendorId, parameters)
+        if vendor_ids:
+            parameters |= {
+                "entities": [it.entity for it in vendor_ids],
+                "vendor_ids": [it.vendor_id for it in vendor_ids],
+            }
+            ids += rows(connection, SQL.of_vendor_ids, int, parameters)
+            ids += _ids(
+                connection,
+                [
+                    Named("crustdata_company_ids", it.vendor_id)
+                    for it in vendor_ids
+                    if it.entity == "company"
+                ],
+            )
+        held = rows(connection, SQL.described, Held, {"ids": sorted(set(ids))})
+        named = list(dict.fromkeys([*named, *(Named(it.type, it.key) for it in held)]))
+        whom = Whom(named, [it.vendor_id for it in vendor_ids])
+        strays = sum(
+            whom.named_in(bytes(it.envelope)) for page in _strays(connection) for it in page
+        )
+    return Found(named, whom, held, strays, list(_kept(context, whom)))
+
+
+def forget(context: Context, found: Found) -> Report:
+    """Forget what was found. Raises UnavailableError when a caller's transaction holds it."""
+    report = Report(files=len(found.kept))
+    ids = [it.id for it in found.held]
+    with context.ledger.connect() as connection:
+        written = rows(connection, SQL.written, str, {"ids": ids})
+        try:
+            for job_id in rows(connection, SQL.packed_jobs, UUID, {"ids": ids}):
+                _take_out(context, job_id, ids)
+            for batch in _batches(ids):
+                done = _forget(context, connection, batch)
+                report.results += done.results
+                report.items += done.items
+                report.strays += done.strays
+                waits = rows(connection, SQL.described, Held, {"ids": done.marked})
+                report.waits += [it.job_id for it in waits if it.job_id]
+                report.enrichments += len(batch) - len(done.marked)
+        except LockNotAvailable:
+            raise UnavailableError(
+                "A caller's open transaction holds some of what is to be forgotten; what was "
+                "forgotten before stays so. Try again when it has ended."
+            ) from None
+        report.waits = sorted(set(report.waits))
+        for page in _strays(connection):
+            with transaction(connection, COMMIT):
+                report.strays += delete_strays(connection, page, found.whom)
+        execute(connection, SQL.blank_jobs, {"job_ids": found.kept})
+        texts = {*written, *(it.identifier for it in found.held), *(it.key for it in found.named)}
+        report.messages = _rewrite(connection, texts)
+        report.to_analyse = _renew_statistics(context, connection)
+    tidy(context)
+    return report
+
+
+def _renew_statistics(context: Context, connection: Connection[Any]) -> str | None:
+    """None when it is done; else what to run: others' tables are passed over with a warning."""
+    warnings: list[str] = []
+
+    def warned(notice: Diagnostic) -> None:
+        warnings.append(str(notice.message_primary))
+
+    connection.add_notice_handler(warned)
+    execute(connection, SQL.renew_statistics)
+    connection.remove_notice_handler(warned)
+    schema = context.settings.database_schema
+    return f"SET search_path = {schema}; {SQL.renew_statistics}" if warnings else None
+
+
+def _forget(context: Context, connection: Connection[Any], ids: list[int]) -> Forgotten:
+    parameters = {"ids": ids, "reason": REASON}
+    with transaction(connection, COMMIT):
+        limit_waiting(connection, context.settings.merge_lock_timeout)
+        execute(connection, SQL.lock, parameters)
+        _cancel(connection, parameters)
+        marked = rows(connection, SQL.mark, int, parameters)
+        done = blank(connection, ids)
+    done.marked = marked
+    return done
+
+
+def _take_out(context: Context, job_id: UUID, ids: list[int]) -> None:
+    """Out of a job that has not been submitted; where a worker is about to, it is at the vendor."""
+    with context.ledger.lock_job(job_id) as connection:
+        if connection is None:
+            return
+        parameters: dict[str, Any] = {"ids": ids, "job_id": job_id, "reason": REASON}
+        with transaction(connection, COMMIT):
+            limit_waiting(connection, context.settings.merge_lock_timeout)
+            execute(connection, SQL.lock, parameters)
+            if count := execute(connection, SQL.take_out, parameters):
+                execute(connection, SQL.shrink, parameters | {"count": count})
+                _cancel(connection, parameters)
+
+
+def _cancel(connection: Connection[Any], parameters: dict[str, Any]) -> None:
+    settle.tell(connection, rows(connection, SQL.cancel_items, settle.Tallied, parameters))
+    execute(connection, SQL.cancel, parameters)
+
+
+def _rewrite(connection: Connection[Any], texts: Iterable[str]) -> int:
+    """Take them out of messages that quote them; how many did. A mere word occurs in any text."""
+    telling = [it for it in texts if len(it) >= LEAST_QUOTED and not it.isalnum()]
+    quoted = [re.escape(it) for it in sorted(telling, key=len, reverse=True)]
+    if not quoted:
+        return 0
+    parameters = {
+        "pattern": rf"(?<![[:alnum:]])({'|'.join(quoted)})(?![[:alnum:]])",
+        "blank": BLANK,
+    }
+    rewritten = (SQL.rewrite_events, SQL.rewrite_jobs, SQL.rewrite_results, SQL.rewrite_enrichments)
+    return sum(execute(connection, sql, parameters) for sql in rewritten)
+
+
+def _named(text: str, type: str | None) -> Iterator[Named]:
+    """What the text may be an identifier of. Raises InvalidRequestError when it is none."""
+    if type is not None and type not in IDENTIFIER_TYPES:
+        raise InvalidRequestError(f"--type: {type!r} is not one of {', '.join(IDENTIFIER_TYPES)}.")
+    why = ""
+    found = False
+    for one in (type,) if type else IDENTIFIER_TYPES:
+        try:
+            yield Named(one, NORMALISERS[one](text).key)
+            found = True
+        except ValueError as error:
+            why = str(error)
+    if not found:
+        raise InvalidRequestError(f"{text[:80]!r} {why}; nothing was forgotten.")
+
+
+def _ids(connection: Connection[Any], named: Sequence[Named]) -> list[int]:
+    parameters = {"types": [it.type for it in named], "keys": [it.key for it in named]}
+    return rows(connection, SQL.find, int, parameters)
+
+
+def _strays(connection: Connection[Any]) -> Iterator[list[Stray]]:
+    after = 0
+    while page := rows(connection, SQL.next_strays, Stray, {"after": after, "limit": BATCH}):
+        yield page
+        after = page[-1].id
+
+
+def _kept(context: Context, whom: Whom) -> Iterator[UUID]:
+    """The jobs whose results are kept on this machine and name them, as far as they can be read."""
+    for job_id in keep.jobs(context):
+        lines = download.lines(keep.files(context, job_id), context.settings)
+        with suppress(ResultsCorrupt, ResultsTooLarge, OSError):
+            if any(map(whom.named_in, lines)):
+                yield job_id
+
+
+def _batches(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
