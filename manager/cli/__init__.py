@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from importlib import import_module
 
 import typer
 
-from manager.cli import (
-    accounts,
-    control,
-    database,
-    demo,
-    enqueue,
-    jobs,
-    processes,
-    requests,
-    results,
-    status,
-    vendor_jobs,
-)
 from manager.errors import (
     ConfigurationError,
     EnrichdError,
@@ -29,13 +18,16 @@ from manager.errors import (
 )
 from manager.operator.status import TROUBLE, named
 
+# Writing to standard output: the disk, the quota or the largest size of a file is reached.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
 EXIT_CODES = """
 \b
 Exit codes:
-  0    done; for `status`: the daemon can work
+  0    done; for `status`: the daemon can work; for `doctor`: no problem
   1    the answer is no, or something went wrong
   2    wrong usage, configuration or input; nothing was changed
-  3    Postgres, Redis or the vendor cannot be reached, or broke off in the middle
+  3    Postgres, Redis or the vendor cannot be reached, or broke off
   4    the wait ran out of time; what was enqueued goes on
   130  interrupted
 
@@ -45,33 +37,70 @@ Begin with:
   enrichd COMMAND --help
 """
 
-app = typer.Typer(
-    name="enrichd",
-    help="Durable bulk enrichment of companies and people through a paid batch API.",
-    epilog=EXIT_CODES,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for module in (
-    demo, processes, enqueue, results, status, requests, jobs, vendor_jobs, accounts, control,
-    database,
-):  # fmt: skip
-    module.add_to(app)
+# Which module has which command, in the order of the help.
+COMMANDS = {
+    "demo": "demo",
+    "up": "processes",
+    "worker": "processes",
+    "beat": "processes",
+    "web": "processes",
+    "sandbox": "processes",
+    "enqueue": "enqueue",
+    "results": "results",
+    "lookup": "lookup",
+    "status": "status",
+    "slots": "status",
+    "requests": "requests",
+    "cancel": "control",
+    "jobs": "jobs",
+    "vendor-jobs": "vendor_jobs",
+    "accounts": "accounts",
+    "pause": "accounts",
+    "resume": "accounts",
+    "resolve": "control",
+    "doctor": "doctor",
+    "forget": "forget",
+    "db": "database",
+}
+
+
+def make_app(called: str = "") -> typer.Typer:
+    """The program; with the module of the command that is called alone, since each loads what it
+    needs, and with all of them where that is none.
+    """
+    app = typer.Typer(
+        name="enrichd",
+        help="Durable bulk enrichment of companies and people through a paid batch API.",
+        epilog=EXIT_CODES,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        callback=lambda: None,  # a program of one command would have none to be named
+    )
+    modules = [COMMANDS[called]] if called in COMMANDS else dict.fromkeys(COMMANDS.values())
+    for module in modules:
+        import_module(f"manager.cli.{module}").add_to(app)
+    return app
 
 
 def main() -> None:
     """The console script."""
     _prepare_streams()
     try:
-        app(prog_name="enrichd")
+        make_app(*sys.argv[1:2])(prog_name="enrichd")
     except TROUBLE as trouble:
         error = named(trouble)
         print(f"enrichd: {error}", file=sys.stderr)
         sys.exit(exit_code(error))
     except BrokenPipeError:  # the reader of a pipe has gone, for example `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _write_no_more()
+        print(f"enrichd: The output cannot be written: {error.strerror}.", file=sys.stderr)
         sys.exit(1)
 
 
@@ -86,6 +115,11 @@ def exit_code(error: EnrichdError) -> int:
             return 4
         case _:
             return 1
+
+
+def _write_no_more() -> None:
+    """What is still buffered for standard output goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _prepare_streams() -> None:

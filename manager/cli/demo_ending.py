@@ -13,7 +13,7 @@ from rich.table import Table
 
 from manager.cli.demo_picture import request_table
 from manager.cli.options import console, print_json, print_line, program
-from manager.cli.results import write_file, write_jsonl
+from manager.cli.results import write_jsonl
 from manager.client.follow import Progress, Result
 from manager.client.sync import Request
 from manager.errors import EnrichdError
@@ -102,7 +102,7 @@ def conclude(
     results = data_dir / "results"
     results.mkdir()
     for part, request in requests:
-        write_file(request, results / f"{part.name}.jsonl", write_jsonl)
+        write_jsonl(request, results / f"{part.name}.jsonl")
     samples, not_found = _samples(requests[0][1])
     return Conclusion(
         seen=[(part, request.progress()) for part, request in requests],

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from manager.cli.estimate import say_estimate
+from manager.cli.files import Format, IdentifierFiles, Options
 from manager.cli.follow import Follower
-from manager.cli.identifier_file import Format, IdentifierFile
 from manager.cli.options import (
     DataDir,
     Json,
@@ -23,6 +23,8 @@ from manager.cli.options import (
     program,
     settings_for,
 )
+from manager.cli.tables import counted
+from manager.cli.told import as_objects, files_as_objects, said, say_files
 from manager.client.enqueue import DEFAULT_ENDPOINT
 from manager.client.follow import Progress as RequestProgress
 from manager.client.sync import Manager, Request
@@ -38,6 +40,7 @@ EXAMPLES = examples(
     "enrichd enqueue companies.csv --column website --fields headcount.total,funding",
     "enrichd enqueue ids.jsonl --type crustdata_company_ids --column id --wait --timeout 600",
     "enrichd enqueue people.txt --account crm --endpoint person/enrich --type business_emails",
+    "enrichd enqueue export.xlsx more.csv.gz --column Website --dry-run",
     "cat names.txt | enrichd enqueue - --type names --wait --json",
 )
 
@@ -48,10 +51,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def enqueue(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="FILE", help="Identifiers, one a line, CSV or JSONL; - for standard input."
+            metavar="FILE",
+            help="Identifiers: one a line, CSV, JSON, Parquet or Excel, packed or not; "
+            "- for standard input. Several files are one request.",
         ),
     ],
     type: Annotated[
@@ -76,10 +81,30 @@ def enqueue(
         typer.Option(metavar="NAME", help="The account that buys. Default: the configured one."),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Column of a CSV file, or member of JSONL objects.")
+        str | None,
+        typer.Option(help="Column with the identifiers, by its name or number; member of objects."),
     ] = None,
     format: Annotated[
-        Format | None, typer.Option(help="Default: by the file's ending, else lines.")
+        Format | None, typer.Option(help="Default: by what is in the file, and its ending.")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="What stands between columns: , ; | tab. Default: what most rows say."),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Such as latin-1. Default: by the byte order mark, else UTF-8."),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(help="Sheet of a spreadsheet, by its name or number. Default: the first."),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row names the columns. Default: if it surely does.",
+        ),
     ] = None,
     priority: Annotated[int, typer.Option(help="-100 to 100, higher first.")] = 0,
     max_age: Annotated[
@@ -92,6 +117,9 @@ def enqueue(
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Enqueue the good identifiers, report the bad.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be bought, and enqueue nothing.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is finished.")] = False,
     timeout: Annotated[
         float | None,
@@ -100,15 +128,22 @@ def enqueue(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Enqueue the identifiers of FILE as one request.
+    """Enqueue the identifiers of the files as one request.
 
-    All or nothing: one bad identifier refuses the whole file, unless --skip-invalid is given.
+    All or nothing: one bad identifier refuses them all, unless --skip-invalid is given.
     """
     _check_timeout(timeout, wait)
     settings = settings_for(data_dir)
     selection = [path.strip() for path in fields.split(",") if path.strip()]
     kind = _identifier_type(endpoint, type, selection)
-    source = IdentifierFile(file, kind, column, format)
+    reading = Options(kind, column, format, delimiter, encoding, sheet, header)
+    source = IdentifierFiles(files, reading)
+    if dry_run:
+        estimate = Manager(settings).estimate(
+            kind, source, endpoint=endpoint, account=account, fields=selection, max_age=max_age
+        )
+        say_estimate(estimate, source, skip_invalid=skip_invalid, as_json=as_json)
+        return
     try:
         request = Manager(settings).enqueue(
             kind,
@@ -183,11 +218,8 @@ def _object(metadata: str | None) -> dict[str, Any] | None:
     return value
 
 
-def _with_lines(error: InvalidIdentifiersError, source: IdentifierFile) -> InvalidRequestError:
-    shown = [
-        f"  line {source.line(bad.position)}: {str(bad).partition(': ')[2]}"
-        for bad in error.invalid[: error.SHOWN]
-    ]
+def _with_lines(error: InvalidIdentifiersError, source: IdentifierFiles) -> InvalidRequestError:
+    shown = [f"  {said(bad, source)}" for bad in error.invalid[: error.SHOWN]]
     more = len(error.invalid) - len(shown)
     if more:
         shown.append(f"  … and {more:,} more")
@@ -197,16 +229,16 @@ def _with_lines(error: InvalidIdentifiersError, source: IdentifierFile) -> Inval
     )
 
 
-def _announce(request: Request, source: IdentifierFile) -> None:
+def _announce(request: Request, source: IdentifierFiles) -> None:
+    say_files(source)
     what = "enqueued" if request.created else "had been enqueued before"
-    print_line(f"Request {request.id}: {request.total:,} identifiers {what}.")
+    print_line(f"Request {request.id}: {counted(request.total, 'identifier')} {what}.")
     for bad in request.invalid:
-        text = str(bad).partition(": ")[2]
-        print(f"left out: line {source.line(bad.position)}: {text}", file=sys.stderr)
+        print(f"left out: {said(bad, source)}", file=sys.stderr)
 
 
 def _summary(
-    request: Request, now: RequestProgress | None, source: IdentifierFile
+    request: Request, now: RequestProgress | None, source: IdentifierFiles
 ) -> dict[str, Any]:
     return {
         "request_id": str(request.id),
@@ -214,5 +246,6 @@ def _summary(
         "total": request.total,
         **{name: getattr(now, name, None) for name in COUNTERS},
         "finished": now is not None and now.finished,
-        "invalid": [asdict(bad) | {"line": source.line(bad.position)} for bad in request.invalid],
+        "invalid": as_objects(request.invalid, source),
+        "files": files_as_objects(source),
     }

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import time
 
-import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from manager.client.follow import Progress as RequestProgress
-from manager.client.sync import Request, wait_timeout
+from manager.client.patience import wait_timeout
+from manager.client.sync import Request
 from manager.errors import UnavailableError, WaitTimeoutError
 from manager.operator.status import named, status
 from manager.steps.context import Context
@@ -57,13 +57,13 @@ class Follower:
                     if self._is_finished(within=max(0.0, min(LOOK, left))):
                         return
                     answered = time.monotonic()
-                except (UnavailableError, psycopg.OperationalError) as error:
+                except UnavailableError as error:
                     if time.monotonic() - answered > OUTAGE:
                         raise
                     self._say(str(named(error)))
                     time.sleep(max(0.0, min(LOOK, left)))
                 if left <= LOOK and self.now is not None:
-                    raise wait_timeout(self.now, timeout)
+                    raise wait_timeout(self.now.id, timeout, self.now)
 
     def _is_finished(self, within: float) -> bool:
         try:

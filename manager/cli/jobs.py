@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
-from sqlmodel import Session, select
 
 from manager.cli.accounts import account_column
 from manager.cli.groups import SHOW, group
@@ -28,9 +26,7 @@ from manager.cli.options import (
     settings_for,
 )
 from manager.cli.tables import printable, show_list, show_one
-from manager.endpoints import endpoint as known_endpoint
 from manager.errors import InvalidRequestError, NotFoundError
-from manager.ledger import migrate, models
 from manager.ledger.connect import Ledger
 from manager.ledger.execute import one, rows
 from manager.ledger.sql import Statements
@@ -89,6 +85,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """List jobs, or show one with its history."""
+    from manager.cli import listing  # here: it takes a second
+
     settings = settings_for(data_dir)
     if job_id is not None:
         _show(settings, job_id, as_json)
@@ -96,15 +94,7 @@ def show(
     if state is not None and state not in set(JobState):
         raise InvalidRequestError(f"--state: {state!r} is not one of {', '.join(JobState)}.")
     which = account_column(settings, account)
-    query = _query().order_by(models.Job.id.desc()).limit(limit)  # type: ignore[attr-defined]
-    if account is not None:
-        query = query.where(models.Account.name == account)
-    if endpoint is not None:
-        query = query.where(models.Lane.endpoint == known_endpoint(endpoint).name)
-    if state is not None:
-        query = query.where(models.Job.state == state)
-    with Session(migrate.engine(settings, "cli")) as session:
-        listed = [_row(*row) for row in session.exec(query)]
+    listed = listing.jobs(settings, state, account, endpoint, limit)
     if not as_json:
         for row in listed:
             row["why"] = _why(row)
@@ -170,45 +160,17 @@ def merge(
         print_line(f"What stays in doubt: {done.doubt}")
 
 
-def _query() -> Any:
-    return (
-        select(models.Job, models.Lane, models.Account.name)
-        .join(models.Lane, models.Lane.id == models.Job.lane_id)  # type: ignore[arg-type]
-        .join(models.Account, models.Account.id == models.Job.account_id)  # type: ignore[arg-type]
-    )
-
-
-def _lane(job_id: UUID, lane: models.Lane, account: str) -> dict[str, Any]:
-    return {
-        "job_id": job_id,
-        "account": account,
-        "endpoint": lane.endpoint,
-        "type": lane.identifier_type,
-        "fields": lane.fields,
-    }
-
-
-def _row(job: models.Job, lane: models.Lane, account: str) -> dict[str, Any]:
-    names = ("state", "slot", "batch_id", "identifier_count", "result_count", "attempts",
-             "created_at", "ended_at", "why", "waits_for", "error")  # fmt: skip
-    return _lane(job.id, lane, account) | {name: getattr(job, name) for name in names}
-
-
 def _why(row: dict[str, Any]) -> str:
     return waits(row["waits_for"]) if row["waits_for"] else str(row["why"])
 
 
 def _show(settings: Settings, job_id: str, as_json: bool) -> None:
+    from manager.cli import listing
+
     wanted = job_uuid(job_id)
-    with Session(migrate.engine(settings, "cli")) as session:
-        found = session.exec(_query().where(models.Job.id == wanted)).first()
-        if found is None:
-            raise NotFoundError(f"There is no job {job_id} in the ledger.")
-        job, lane, account = found
-        hidden = {"id", "token_hash", "lane_id", "account_id"}
-        shown = _lane(job.id, lane, account) | {
-            name: value for name, value in job.model_dump().items() if name not in hidden
-        }
+    shown = listing.job(settings, wanted)
+    if shown is None:
+        raise NotFoundError(f"There is no job {job_id} in the ledger.")
     with Ledger(settings, "cli").connect() as connection:
         history = rows(connection, SQL.history, Event, {"job_id": wanted})
         shown["strays"] = one(connection, SQL.strays, int, {"job_id": wanted})

@@ -28,6 +28,7 @@ from manager.errors import ConfigurationError, InvalidRequestError
 from manager.logs import configure
 from manager.run import demo, processes
 from manager.run.embedded import EmbeddedServers
+from manager.run.presence import present
 from manager.settings import Settings
 from manager.steps.context import Context
 from manager.steps.registry import Queue
@@ -175,7 +176,8 @@ def web(
             server_header=False,
             timeout_graceful_shutdown=5,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with present(settings, "web"):
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def sandbox(context: typer.Context) -> None:

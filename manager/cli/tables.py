@@ -80,3 +80,9 @@ def printable(text: str) -> str:
     return escape(
         "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
     )
+
+
+def counted(count: float, one: str, several: str = "") -> str:
+    """A number and what it counts: 1 record, 2,000 records."""
+    number = f"{count:,.0f}"
+    return f"{number} {one if number == '1' else several or f'{one}s'}"

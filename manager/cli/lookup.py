@@ -1,0 +1,223 @@
+"""`enrichd lookup`: what the ledger knows of identifiers already."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from manager.cli.files import Format, IdentifierFiles, Options
+from manager.cli.options import (
+    Account,
+    DataDir,
+    Endpoint,
+    Json,
+    console,
+    examples,
+    print_json,
+    settings_for,
+)
+from manager.cli.tables import printable
+from manager.client import paths
+from manager.client.history import HistoryEvent
+from manager.client.known import Known
+from manager.client.sync import Manager
+from manager.errors import InvalidRequestError
+from manager.identifiers import IDENTIFIER_TYPES, IdentifierType, normalise
+from manager.operator.status import age
+
+EXAMPLES = examples(
+    "enrichd lookup stripe.com",
+    "enrichd lookup stripe.com --history",
+    "enrichd lookup 'Stripe' 602014 --max-age 2592000 --json",
+    "enrichd lookup --file domains.txt --type domains --json",
+)
+_PROFILE = re.compile(r"(^|\.)linkedin\.com$", re.IGNORECASE)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("lookup", epilog=EXAMPLES)(lookup)
+
+
+def lookup(
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(metavar="IDENTIFIER", show_default=False)
+    ] = None,
+    type: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What the identifiers are: {', '.join(IDENTIFIER_TYPES)}. "
+            "Default: what each looks like; in a file, domains."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file of them as for `enqueue`; - for standard input."),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(help="Column with the identifiers, by its name or number; member of objects."),
+    ] = None,
+    format: Annotated[
+        Format | None, typer.Option(help="Default: by what is in the file, and its ending.")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="What stands between columns: , ; | tab. Default: what most rows say."),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Such as latin-1. Default: by the byte order mark, else UTF-8."),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(help="Sheet of a spreadsheet, by its name or number. Default: the first."),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row names the columns. Default: if it surely does.",
+        ),
+    ] = None,
+    account: Account = None,
+    endpoint: Endpoint = None,
+    fields: Annotated[
+        str, typer.Option(help="Only field selections with these dotted paths, comma-separated.")
+    ] = "",
+    max_age: Annotated[float | None, typer.Option(help="Nothing older, in seconds.")] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Every request, job and purchase, in order.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is known of identifiers already, and how old it is.
+
+    The newest record of each, or why there is none. Nothing is bought, nothing is changed. Of all
+    accounts, endpoints and field selections, unless narrowed. --json prints one object a line.
+    Exit code 1: there is a record of none of them.
+    """
+    if type is not None and type not in IDENTIFIER_TYPES:
+        raise InvalidRequestError(f"--type: {type!r} is not one of {', '.join(IDENTIFIER_TYPES)}.")
+    if identifiers == ["-"]:
+        identifiers, file = None, Path("-")
+    if bool(identifiers) == (file is not None):
+        raise InvalidRequestError("Name identifiers, or a file of them with --file.")
+    manager = Manager(settings_for(data_dir))
+    found_any = False
+    reading = Options(type or "domains", column, format, delimiter, encoding, sheet, header)  # type: ignore[arg-type]
+    for kind, values in _asked(identifiers or [], type, file, reading):
+        for known in manager.lookup(
+            kind,
+            values,
+            account=account,
+            endpoint=endpoint,
+            fields=paths.split(fields),
+            max_age=max_age,
+            history=history,
+        ):
+            found_any = found_any or known.record is not None
+            if as_json:
+                print_json(_told(known))
+            else:
+                _show(known)
+    if not found_any:
+        raise typer.Exit(1)
+
+
+def _asked(
+    identifiers: list[str],
+    type: str | None,
+    file: Path | None,
+    reading: Options,
+) -> Iterator[tuple[IdentifierType, Iterable[Any]]]:
+    """The identifiers, in runs of one type."""
+    given: Any = type
+    if file is not None:
+        yield reading.type, IdentifierFiles([file], reading)
+        return
+    for looks_like, run in groupby(identifiers, key=lambda it: given or guessed(it)):
+        yield looks_like, list(run)
+
+
+def guessed(text: str) -> IdentifierType:
+    """What an identifier looks like; what looks like nothing else is a name."""
+    plain = text.strip()
+    url = plain if "://" in plain else f"https://{plain}"
+    looks_like: IdentifierType = "domains"
+    if plain.isascii() and plain.isdigit():
+        looks_like = "crustdata_company_ids"
+    elif "@" in plain:
+        looks_like = "business_emails"
+    elif _is_profile(url):
+        looks_like = "professional_network_profile_urls"
+    try:
+        normalise(looks_like, plain)
+    except ValueError:
+        return "names"
+    return looks_like
+
+
+def _is_profile(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(_PROFILE.search(parts.hostname or "")) and parts.path.strip("/") != ""
+    except ValueError:
+        return False
+
+
+def _told(known: Known) -> dict[str, Any]:
+    told = asdict(known)
+    del told["position"]
+    told["age"] = known.age and known.age.total_seconds()
+    if known.history is None:
+        del told["history"]
+    return told
+
+
+def _show(known: Known) -> None:
+    """A line that says it all, where it comes from, and the record."""
+    what = [known.outcome.replace("_", " ")] if known.outcome and known.record is not None else []
+    if known.record is not None and known.fetched_at is not None:
+        what.append(f"{age(known.fetched_at)} ago, {_at(known.fetched_at)}")
+    said = "; ".join([*([" ".join(what)] if what else []), *([known.why] if known.why else [])])
+    _print(f"{known.identifier} ({known.identifier_type}): {said}")
+    if known.account is not None:
+        fields = ", ".join(known.fields or ()) or "the default fields"
+        job = f", job {known.job_id}" if known.job_id else ""
+        id = f", id {known.vendor_id}" if known.vendor_id is not None else ""
+        _print(f"  account {known.account}, {known.endpoint}, {fields}{job}{id}")
+    if known.record is not None:
+        shown = json.dumps(known.record, ensure_ascii=False, indent=2, default=str)
+        _print("\n".join(f"  {line}" for line in shown.splitlines()))
+    for event in known.history or ():
+        _print(f"  {_line(event)}")
+    console.print()
+
+
+def _line(event: HistoryEvent) -> str:
+    at = _at(event.at) if event.at else "at some time"
+    of = f"request {event.request_id}" if event.request_id else ""
+    of = f"job {event.job_id}" if event.job_id else of
+    batch = f"batch_id {event.batch_id}" if event.batch_id and event.event == "accepted" else ""
+    where = f"{event.account}, {event.endpoint}, {', '.join(event.fields) or 'default fields'}"
+    parts = (f"cycle {event.cycle}", of, batch, event.detail, where)
+    return f"{at:23}  {event.event:<10} {'; '.join(filter(None, parts))}"
+
+
+def _at(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _print(text: str) -> None:
+    console.print(printable(text), soft_wrap=True)
