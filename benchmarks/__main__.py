@@ -20,6 +20,8 @@ from benchmarks import (
     idle,
     merge,
     pack,
+    results,
+    retain,
     semaphore,
     slots,
     unresolved,
@@ -33,10 +35,12 @@ BENCHMARKS: dict[str, Callable[[Report, EmbeddedServers, int], None]] = {
     "enqueue": enqueue.run,
     "pack": pack.run,
     "merge": merge.run,
+    "results": results.run,
     "semaphore": semaphore.run,
     "end_to_end": end_to_end.run,
     "first_post": first_post.run,
     "idle": idle.run,
+    "retain": retain.run,
 }
 LEAST = 1_000
 

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
+from psycopg import sql
 
 from manager import Settings
 from manager.run.embedded import EmbeddedServers
 from manager.semaphore import connect
-from tests.clean_ledger import CleanLedger
+from manager.testing.clean_ledger import CleanLedger
+from manager.testing.given import given_settings
 
 # A worker of xdist inherits what readline takes for a terminal's width, and commands believe it.
 os.environ.pop("COLUMNS", None)
 
+
+# Whatever the test before has left running: it would wait for our locks, or write to us.
+END_OTHERS = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+OTHER_SCHEMAS = """
+SELECT nspname FROM pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_' AND nspname <> %s
+"""
 
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile(
@@ -59,6 +72,15 @@ def forget_settings(environment: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _log_level_as_it_was() -> Iterator[None]:
+    """A process of ours that a test is sets the level for all."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_settings(monkeypatch)
 
@@ -74,25 +96,23 @@ def servers() -> Iterator[EmbeddedServers]:
 @pytest.fixture(scope="session")
 def _given(servers: EmbeddedServers) -> Settings:
     """What the settings of all tests have in common."""
-    with pytest.MonkeyPatch.context() as environment:
-        forget_settings(environment)
-        return Settings(
-            database_url=servers.database_url,
-            redis_url=servers.redis_url,
-            database_schema="test",
-            account="test",
-            vendor_url="http://127.0.0.1:1",
-            vendor_api_key="test-key",
-            linger=0,
-            look_min=0.05,
-            look_max=0.5,
-            backoff_base=0.05,
-            backoff_max=0.2,
-            resolve_window=0.5,
-            submit_deadline=2,
-            vendor_connect_timeout=2,
-            vendor_read_timeout=2,
-        )
+    return given_settings(
+        database_url=servers.database_url,
+        redis_url=servers.redis_url,
+        database_schema="test",
+        account="test",
+        vendor_url="http://127.0.0.1:1",
+        vendor_api_key="test-key",
+        linger=0,
+        look_min=0.05,
+        look_max=0.5,
+        backoff_base=0.05,
+        backoff_max=0.2,
+        resolve_window=0.5,
+        submit_deadline=2,
+        vendor_connect_timeout=2,
+        vendor_read_timeout=2,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +123,16 @@ def _ledger(_given: Settings) -> CleanLedger:
 @pytest.fixture
 def settings(_given: Settings, _ledger: CleanLedger, tmp_path: Path) -> Settings:
     """Settings with a ledger and a Redis that look new."""
+    _end_others(_given)
     _ledger.renew()
     with connect(_given) as redis:
         redis.flushdb()
     return _given.model_copy(update={"spool_dir": tmp_path / "spool"})
+
+
+def _end_others(settings: Settings) -> None:
+    """The ledger is the only thing in the database, and nobody else is connected to it."""
+    with psycopg.connect(settings.postgres, autocommit=True) as connection:
+        connection.execute(END_OTHERS)
+        for (schema,) in connection.execute(OTHER_SCHEMAS, [settings.database_schema]).fetchall():
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,15 +41,24 @@ def refused(installation: Installation, here: Call) -> Callable[..., str]:
         ("header.csv", "domain\n", "header.csv holds no identifiers"),
         ("empty.jsonl", "\n", "empty.jsonl holds no identifiers"),
         ("binary.txt", b"\x7fELF\x02\x01\xff\xfe", "line 1 is not UTF-8 text (byte 7: "),
-        ("utf16.txt", "stripe.com".encode("utf-16"), "line 1 is not UTF-8 text (byte 1: "),
+        ("utf16.txt", "stripe.com".encode("utf-16-le"), "say so: --encoding utf-16-le"),
+        ("broken.csv.gz", gzip.compress(b"d\nstripe.com\n")[:-4], "is broken or cut off"),
+        ("page.xls", "<html><table>", "is a web page or XML, whatever its name says"),
+        ("names.pdf", b"%PDF-1.7", "is a PDF; save its table as CSV or .xlsx"),
+        ("many.zip", b"PK\x03\x04....", "is a zip archive; unpack it"),
+        ("broken.parquet", b"PAR1....", "cannot be read as Parquet"),
+        ("list.txt", "name;domain\nS;s.com\n", "--column: name, domain. Read with delimiter semi"),
         ("mixed.txt", b"stripe.com\nm\xfcller.de\n", "line 2 is not UTF-8 text (byte 2: "),
-        ("long.txt", "a" * 70_000, "line 1 is longer than 65,536 bytes"),
+        ("long.txt", "a" * 70_000, "line 1 is longer than 65,536 characters"),
         ("open.csv", 'domain\n"stripe.com\n', "line 2 is not CSV (unexpected end of data)"),
         ("wide.csv", "a,b,c\n1,2,3\n", "has several columns; name one of them with --column: a, b"),
-        ("bare.csv", "stripe.com\nnasa.gov\n", "must be the header of the CSV, not 'stripe.com'"),
+        (
+            "bare.csv",
+            "stripe.com\nnasa.gov\n",
+            "line 1 may be a header, or one of the domains: 'stri",
+        ),
         ("broken.jsonl", '"a.com"\n{"a"\n', "line 2 is not JSON"),
         ("deep.jsonl", "[" * 60_000, "line 1 is not JSON (maximum recursion depth"),
-        ("number.jsonl", "1.5\n", "line 1 holds neither a string nor an integer"),
         ("object.jsonl", '{"d": "a.com"}\n', "line 1 is an object; name its member with --column"),
     ],
 )
@@ -80,7 +90,7 @@ def test_empty_standard_input_is_refused(refused: Callable[..., str]) -> None:
 def test_closed_standard_input_is_refused(
     refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manager.cli.identifier_file.sys.stdin", None)
+    monkeypatch.setattr("manager.cli.files.files.sys.stdin", None)
     monkeypatch.setattr("io.TextIOWrapper", lambda _: None)
     assert "Standard input is closed" in refused("enqueue", "-")
 
@@ -101,7 +111,10 @@ def test_closed_standard_input_is_refused(
         (["--fields", "a..b"], "fields: 'a..b' is not a dotted path"),
         (["--fields", "x" * 300], "x' is not a dotted path"),
         (["--column", "website"], "has no column 'website'; it has: domain, name, name"),
-        (["--column", "name"], "has 2 columns named 'name'"),
+        (["--column", "name"], "has 2 columns named 'name'; number the one that is meant"),
+        (["--delimiter", "::"], "--delimiter: '::' is not one character"),
+        (["--encoding", "klingon"], "--encoding: 'klingon' is not an encoding of text"),
+        (["--encoding", "base64"], "--encoding: 'base64' is not an encoding of text"),
         (["--column", "domain", "--format", "lines"], "--column is for CSV and JSONL"),
         (["--metadata", "[1]"], "--metadata must be a JSON object, not [1]"),
         (["--metadata", "{"], "--metadata is not JSON"),
@@ -154,6 +167,8 @@ def test_every_bad_identifier_is_named_with_its_line(
         ("names", '"' + "n" * 600 + '"', "is longer than 500 characters"),
         ("professional_network_profile_urls", '"ftp://x.com/a"', "is not an http or https URL"),
         ("domains", "7", "must be a string, not int"),
+        ("domains", "1.5", "must be a string, not float"),
+        ("domains", "null", "line 1: the identifier is missing"),
     ],
 )
 def test_an_identifier_that_cannot_be_one_is_refused(

@@ -52,6 +52,52 @@ def test_the_identifiers_of_any_format_are_enqueued_in_order_and_as_they_are_wri
     ]
 
 
+def test_several_files_are_one_request_and_say_where_what_is_wrong_stands(
+    here: Call, file: MakeFile
+) -> None:
+    one = file("one.csv", "website;size\nstripe.com;1\nno domain;2\n")
+    other = file("other.jsonl", '{"website": "nasa.gov"}\n{"website": null}\n')
+    refused = here("enqueue", one, other, "--column", "website")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.splitlines() == [
+        "enrichd: 2 files: 2 of the domains cannot be looked up; nothing was enqueued. Correct "
+        "them, or use --skip-invalid.",
+        f"  {one}: line 3: 'no domain' is not a domain",
+        f"  {other}: line 2: the identifier is missing",
+    ]
+    done = here("enqueue", one, other, "--column", "website", "--skip-invalid", "--json").json
+    assert done["total"] == 2
+    assert [(bad["file"], bad["line"], bad["value"]) for bad in done["invalid"]] == [
+        (one, 3, "no domain"),
+        (other, 2, None),
+    ]
+    assert [(it["format"], it["delimiter"], it["column"]) for it in done["files"]] == [
+        ("csv", ";", "website"),
+        ("jsonl", None, "website"),
+    ]
+    told = here("enqueue", one, "--column", "website", "--skip-invalid").out
+    assert (
+        f"{one}: read as csv, UTF-8, delimiter semicolon, with a header, column 'website'." in told
+    )
+
+
+def test_a_dry_run_says_what_would_be_bought_and_enqueues_nothing(
+    installation: Installation, here: Call, file: MakeFile
+) -> None:
+    path = file("dry.txt", "dry-run.example\nDRY-run.example\n\nno domain\n")
+    before = installation.count("request")
+    told = here("enqueue", path, "--dry-run")
+    assert told.code == 0
+    assert "3 identifiers: an enqueue would buy 1 record, in 1 job" in told.out
+    assert "Bought: 1 never asked for." in told.out
+    assert "Not bought: 1 repeated in the call, 1 impossible to look up." in told.out
+    assert told.out.endswith("or use --skip-invalid.\nNothing was enqueued.\n")
+    assert told.err == "line 4: 'no domain' is not a domain\n"
+    done = here("enqueue", path, "--dry-run", "--skip-invalid", "--json").json
+    assert (done["to_buy"], done["new"], done["refused"]) == (1, 1, False)
+    assert installation.count("request") == before
+
+
 def test_standard_input_is_enqueued_and_waited_for(installation: Installation) -> None:
     names = b"Stripe\nNASA\nno such company\nnasa\n"
     done = installation.enrichd(
@@ -80,7 +126,7 @@ def test_a_person_sees_a_progress_bar_and_how_to_go_on(installation: Installatio
     assert "settled" in done.err
     assert "1/1" in done.err
     enqueued, counters, how = done.out.splitlines()
-    assert re.fullmatch("Request [0-9a-f-]{36}: 1 identifiers enqueued.", enqueued)
+    assert re.fullmatch("Request [0-9a-f-]{36}: 1 identifier enqueued.", enqueued)
     assert counters == "fulfilled 1, not_found 0, failed 0, cancelled 0"
     command = how.removeprefix("Read the results: ")
     shown = subprocess.run(command, shell=True, env=environment(), capture_output=True)
@@ -150,10 +196,11 @@ def test_waiting_survives_a_connection_that_breaks(installation: Installation, h
         process.stdin.write("stripe.com\n")
         process.stdin.close()
         process.stdin = None
-        _cut_off(installation, process.pid, "%FROM request r JOIN lane%")
+        _cut_off(installation, process.pid, "LISTEN %")
         here("resume")
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
+    assert process.returncode == 0
+    assert all(re.match("the wait for request .* goes on: ", line) for line in err.splitlines())
     assert json.loads(out)["fulfilled"] == 1
 
 
@@ -163,13 +210,14 @@ def test_a_connection_that_breaks_in_the_middle_ends_with_3_and_one_line(
     before = installation.count("request")
     with _begun(installation, "enqueue", "-", "--json") as process:
         assert process.stdin is not None
-        process.stdin.write("stripe.com\n")
+        process.stdin.writelines(f"company-{number}.example\n" for number in range(12_000))
         process.stdin.flush()
         _cut_off(installation, process.pid, "COPY%")
         out, err = process.communicate("nasa.gov\n", timeout=60)
     assert (process.returncode, out) == (3, "")
     [line] = err.splitlines()
-    assert line.startswith("enrichd: Postgres broke off: ")
+    assert line.startswith("enrichd: The connection to Postgres at ")
+    assert line.endswith("Nothing was done; repeat the call.")
     assert installation.count("request") == before
 
 

@@ -7,8 +7,9 @@ import pytest
 from tests.cli.conftest import Call
 
 COMMANDS = [
-    "demo", "up", "worker", "beat", "web", "enqueue", "results", "status", "requests", "jobs",
-    "jobs give-up", "jobs merge", "slots", "vendor-jobs", "accounts", "accounts rename",
+    "demo", "up", "worker", "beat", "web", "enqueue", "results", "lookup", "status", "requests",
+    "jobs", "jobs give-up", "jobs merge", "slots", "vendor-jobs", "doctor", "accounts",
+    "accounts rename",
     "accounts remove", "cancel", "pause", "resume", "resolve", "db upgrade", "db current",
     "db downgrade",
 ]  # fmt: skip
@@ -42,6 +43,7 @@ def test_every_command_shows_an_example_and_prints_json_for_programs(
         (["enqueue", "-", "--format", "xml"], "'xml' is not one of 'lines', 'csv', 'jsonl'"),
         (["requests", "--limit", "0"], "Invalid value for '--limit'"),
         (["results"], "Missing argument 'REQUEST_ID'"),
+        (["results", "x", "--format", "xml"], "'xml' is not one of 'jsonl', 'csv', 'parquet'"),
         (["jobs", "give-up"], "Missing argument 'JOB_ID'"),
         (["jobs", "a-job", "give-up"], "Got unexpected extra argument(s) (give-up)"),
         (["accounts", "rename", "old"], "Missing argument 'NEW'"),

@@ -8,13 +8,14 @@ import os
 import stat
 import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from manager import Manager, Settings
 from tests.cli.conftest import ENRICHD, Call, Installation, environment
+from tests.client.settled import INTERNAL, settle
 
 MakeFile = Callable[[str, "str | bytes"], str]
 WRITTEN = [
@@ -47,19 +48,23 @@ def test_jsonl_has_one_line_each_in_the_callers_order_and_spelling(
     results = [json.loads(line) for line in done.out.splitlines()]
     assert [result["identifier"] for result in results] == WRITTEN
     assert [set(result) for result in results] == [
-        {"identifier", "outcome", "company_id", "record", "reason"}
+        {"identifier", "outcome", "company_id", "reason", "fetched_at", "position", "record"}
     ] * 5
+    assert [result["position"] for result in results] == list(range(5))
     stripe, nasa, unknown, again, repeated = results
     assert (stripe["outcome"], stripe["company_id"]) == ("fulfilled", 602014)
     assert stripe["record"]["basic_info"]["name"] == "Stripe"
     assert stripe["record"] == again["record"]
-    assert nasa == repeated
+    assert nasa == repeated | {"position": 1}
+    assert datetime.fromisoformat(unknown["fetched_at"]).tzinfo is not None
     assert unknown == {
         "identifier": "no-such-company.example",
         "outcome": "not_found",
         "company_id": None,
-        "record": None,
         "reason": None,
+        "fetched_at": unknown["fetched_at"],
+        "position": 2,
+        "record": None,
     }
 
 
@@ -158,7 +163,7 @@ def test_what_waits_has_no_outcome_and_what_is_cancelled_says_so(
         made = here("enqueue", file("a.txt", "ikea.com\n"), "--fields", "news", "--json").json
         assert json.loads(here("results", made["request_id"]).out)["outcome"] is None
         assert here("results", made["request_id"], "--format", "csv").out == (
-            "identifier,outcome,company_id,reason\nikea.com,,,\n"
+            "identifier,outcome,company_id,reason,fetched_at,position\nikea.com,,,,,0\n"
         )
         cancelled = here("cancel", made["request_id"], "--json")
     finally:
@@ -168,7 +173,6 @@ def test_what_waits_has_no_outcome_and_what_is_cancelled_says_so(
     assert (result["outcome"], result["reason"]) == ("cancelled", "the request was cancelled")
 
 
-INTERNAL = 77
 COMPANY_IDS = {
     '{"crustdata_company_id": 602014}': 602014,
     '{"crustdata_company_id": 9223372036854775807}': 2**63 - 1,
@@ -195,25 +199,8 @@ def test_the_company_id_is_the_records_own_where_it_is_an_integer_else_the_envel
 ) -> None:
     domains = [f"company-{number}.example" for number in range(len(COMPANY_IDS))]
     request = Manager(settings).enqueue("domains", [*domains, "waits.example"])
-    _settle(settings, dict(zip(domains, COMPANY_IDS, strict=True)))
+    settle(settings, dict(zip(domains, COMPANY_IDS, strict=True)))
     *settled, waiting = request.results()
     found = dict(zip(COMPANY_IDS, (result.company_id for result in settled), strict=True))
     assert found == COMPANY_IDS
     assert waiting.company_id is None
-
-
-def _settle(settings: Settings, records: dict[str, str]) -> None:
-    """Write results as a merge would, without a vendor that sends such records."""
-    with psycopg.connect(settings.postgres) as connection:
-        connection.execute(f"SET search_path = {settings.database_schema}")
-        connection.execute(
-            "INSERT INTO job (id, account_id, lane_id, state, why, identifier_count) "
-            "SELECT gen_random_uuid(), account_id, id, 'packed', 'a test', 1 FROM lane"
-        )
-        for key, record in records.items():
-            connection.execute(
-                "INSERT INTO result (enrichment_id, cycle, outcome, internal_id, record, job_id) "
-                "SELECT e.id, e.cycle, 'fulfilled', %s, %s, job.id "
-                "FROM enrichment e, job WHERE e.key = %s",
-                [INTERNAL, record, key],
-            )

@@ -43,7 +43,7 @@ def test_status_is_1_without_a_worker_that_sweeps(settings: Settings, alone: Cal
     )
     run_sql(settings, "UPDATE account SET swept_at = now() - interval '40 s'")
     [problem] = alone("status", "--json").json["problems"]
-    assert problem == "the last sweep was 40 seconds ago; no worker is at work"
+    assert re.fullmatch(r"the last sweep was 4\d seconds ago; no worker is at work", problem)
 
 
 @pytest.mark.integration
@@ -61,8 +61,10 @@ def test_status_is_1_while_results_wait_and_no_worker_merges(
         FROM lane
         """,
     )
-    waiting = "the results of 1 job(s) wait since 90 seconds; no worker of the queue enrichd.merge"
-    assert alone("status", "--json").json["problems"][0].startswith(waiting)
+    waiting = (
+        r"the results of 1 job\(s\) wait since 9\d seconds; no worker of the queue enrichd.merge"
+    )
+    assert re.match(waiting, alone("status", "--json").json["problems"][0])
     merging = "SELECT pg_advisory_lock(hashtextextended(current_schema() || id::text, 0)) FROM job"
     with psycopg.connect(settings.postgres) as connection:
         connection.execute(f"SET search_path = {settings.database_schema}")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import typer
 
 from manager import Settings, load_settings
-from manager.cli import app
+from manager.cli import make_app
 from manager.vendor.links import allowed
 from sandbox import __main__ as sandbox
 from sandbox.server import DEFAULT_KEY
@@ -111,7 +112,7 @@ def test_the_password_must_be_given() -> None:
 def test_a_command_and_its_options_exist(name: str) -> None:
     program, *arguments = SERVICES[name]["command"]
     assert program == "enrichd"
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(make_app())
     while hasattr(command, "commands"):
         command = command.commands[arguments.pop(0)]
     context = command.make_context(name, list(arguments))
@@ -230,9 +231,10 @@ def test_the_wheel_that_the_image_builds_from_what_it_copies_is_complete(tmp_pat
     [wheel] = (tmp_path / "out").iterdir()
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
-    packages = ("manager", "tasks", "sandbox")
-    files = [it for package in packages for it in (tmp_path / package).rglob("*") if it.is_file()]
-    ours = {str(it.relative_to(tmp_path)) for it in files}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    files = [it for package in packages for it in (ROOT / package).rglob("*") if it.is_file()]
+    ours = {str(it.relative_to(ROOT)) for it in files if "__pycache__" not in it.parts}
     migrations = {
         f"manager/ledger/migrations/{it.relative_to(tmp_path / 'alembic')}"
         for it in (tmp_path / "alembic").rglob("*")

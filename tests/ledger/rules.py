@@ -56,7 +56,8 @@ OF_TABLE = (
 TABLES = f"""
 SELECT c.relname AS table, c.relfilenode::bigint AS file
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE {IN_SCHEMA} AND c.relkind = 'r' AND c.relname <> 'alembic_version'
+WHERE {IN_SCHEMA} AND c.relkind = 'r'
+  AND c.relname NOT IN ('enrichd_version', 'alembic_version')
 """
 COLUMNS = f"""
 SELECT c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
@@ -64,7 +65,8 @@ SELECT c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmo
        coalesce(nullif(a.attidentity::text, ''), pg_get_expr(d.adbin, d.adrelid)) AS default
 FROM pg_attribute a JOIN {OF_TABLE.format("a.attrelid")}
 LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' AND c.relname <> 'alembic_version'
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r'
+  AND c.relname NOT IN ('enrichd_version', 'alembic_version')
 """
 CONSTRAINTS = f"""
 SELECT c.relname AS table, k.conname AS name, k.contype::text AS kind,
@@ -72,7 +74,7 @@ SELECT c.relname AS table, k.conname AS name, k.contype::text AS kind,
              WHERE a.attrelid = c.oid AND a.attnum = ANY (k.conkey)) AS columns,
        pg_get_constraintdef(k.oid) AS text
 FROM pg_constraint k JOIN {OF_TABLE.format("k.conrelid")}
-WHERE k.contype IN ('c', 'f', 'p', 'u') AND c.relname <> 'alembic_version'
+WHERE k.contype IN ('c', 'f', 'p', 'u') AND c.relname NOT IN ('enrichd_version', 'alembic_version')
 """
 INDEXES = f"""
 SELECT c.relname AS table, i.relname AS name, pg_get_indexdef(x.indexrelid) AS text

@@ -14,7 +14,7 @@ import pytest
 
 from manager import Manager, Settings
 from manager.ledger import migrate
-from manager.ledger.connect import connection_arguments
+from manager.ledger.connect import connect
 from manager.steps.context import Context, Wake
 from manager.steps.pack import pack
 from manager.steps.resolve import resolve
@@ -53,8 +53,7 @@ def statements(code: Path) -> dict[str, str]:
 @pytest.fixture
 def first(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
     """A connection of a worker of the first release."""
-    arguments = connection_arguments(settings, "x") | {"application_name": "enrichd worker a:1"}
-    with psycopg.connect(**arguments) as connection:
+    with connect(settings, "x", application_name="enrichd worker a:1") as connection:
         yield connection
 
 
@@ -109,7 +108,7 @@ def test_it_passes_over_jobs_of_endpoints_that_it_does_not_know(
     settings: Settings, first: psycopg.Connection[Any]
 ) -> None:
     job_id = packed(settings, "person/enrich")
-    with psycopg.connect(**connection_arguments(settings, "test")) as second:
+    with connect(settings, "test") as second:
         assert first.execute(BEGIN, [job_id]).rowcount == 0
         assert second.execute(BEGIN, [job_id]).rowcount == 1
         assert first.execute(POLLED, [job_id]).rowcount == 0

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
 import pytest
 from psycopg.rows import scalar_row
 
 from manager import Manager, Settings
 from manager.ledger import migrate
-from manager.ledger.connect import connection_arguments
+from manager.ledger.connect import connect
 from sandbox import Sandbox
 from tests.chaos.check import COUNTERS
 from tests.ledger.first_release import CHECKOUT, Enqueue, FirstRelease, environment, unpack, up
@@ -69,7 +68,7 @@ class Ledger:
     """What a test asks of it."""
 
     def __init__(self, settings: Settings) -> None:
-        self._connection = psycopg.connect(**connection_arguments(settings, "looker"))
+        self._connection = connect(settings, "looker")
 
     def all(self, query: str, *values: object) -> list[Any]:
         """The values of the query's only column."""

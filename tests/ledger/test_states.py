@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from manager import Manager, Settings
-from manager.ledger.connect import connection_arguments
+from manager.ledger.connect import connect
 from manager.ledger.states import ENRICHMENT_MOVES, JOB_MOVES
 
 pytestmark = pytest.mark.integration
@@ -34,7 +34,7 @@ WHERE connamespace = current_schema()::regnamespace AND contype = 'c'
 def ledger(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
     """A ledger with one enrichment and one job."""
     Manager(settings).enqueue("domains", ["stripe.com"])
-    with psycopg.connect(**connection_arguments(settings, "test")) as connection:
+    with connect(settings, "test") as connection:
         connection.execute(A_JOB)
         for (statement,) in connection.execute(CHECKS, {}).fetchall():
             connection.execute(statement)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,34 +16,28 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import psycopg
 from psycopg.rows import namedtuple_row
 from pydantic import SecretStr
 
 from manager import Manager, Request, Settings, faultpoint
-from manager.ledger.connect import connection_arguments
 from manager.operator import accounts
 from manager.operator.job import give_up
 from manager.semaphore import Holder
 from manager.steps.account import Account
-from manager.steps.context import Context, Wake
+from manager.steps.context import Wake
 from manager.steps.look import look
 from manager.steps.merge import merge
 from manager.steps.pack import pack
-from manager.steps.registry import run as run_step
 from manager.steps.resolve import resolve
 from manager.steps.submit import submit
 from manager.steps.sweep import sweep
+from manager.testing.daemon import Daemon
 from sandbox import Sandbox
 from tests.steps.patience import until
-from tests.steps.vendor_clock import VendorClock
 
 # Longer than any job takes at the sandbox, and than any wait that is tested.
 LONG = 60.0
-ROUNDS = 200
 
-LIVE = "SELECT id, state, why, error FROM job WHERE ended_at IS NULL"
-UNSETTLED = "SELECT id FROM enrichment WHERE state IN ('pending', 'packed')"
 MISCOUNTED = """
 SELECT r.id FROM request r LEFT JOIN LATERAL (
     SELECT count(*) AS total,
@@ -59,22 +52,18 @@ WHERE (r.total, r.fulfilled, r.not_found, r.failed, r.cancelled)
 """
 
 
-class Driver:
-    """The steps of the daemon, and what a test wants to know of its ledger."""
+class Driver(Daemon):
+    """The steps of the daemon, each by itself, and what a test wants to know of its ledger."""
 
     def __init__(
         self, settings: Settings, sandbox: Sandbox, results_dir: Path, account: str | None = None
     ) -> None:
+        super().__init__(settings, sandbox)
         self.sandbox = sandbox
-        self.clock = VendorClock(sandbox)
-        self.context = Context(settings, "test")
         self.account: Account = self.context.account(account or settings.account)
         self.manager = Manager(settings)
         self._results_dir = results_dir
         self._others: list[Driver] = []
-        self._ledger = psycopg.connect(
-            **connection_arguments(settings, "looker"), row_factory=namedtuple_row
-        )
 
     def another(self, **changes: Any) -> Driver:
         """One beside it, as in another process, with some settings changed."""
@@ -90,8 +79,7 @@ class Driver:
         """Close the connections."""
         for other in self._others:
             other.close()
-        self.context.close()
-        self._ledger.close()
+        super().close()
 
     # What it is asked to do
 
@@ -217,17 +205,6 @@ class Driver:
             id=job_id,
         )
 
-    def run(self, *wakes: Wake) -> None:
-        """Run these steps and those that they wake, but for sweeps."""
-        waiting = deque(wakes)
-        while waiting:
-            woken = self.only(waiting.popleft())
-            waiting.extend(it for it in woken if it.step != "sweep")
-
-    def only(self, wake: Wake) -> list[Wake]:
-        """Run this step alone."""
-        return [it for it in run_step(self.context, wake) if it.delay == 0]
-
     def look(self, job_id: UUID, times: int = 1) -> str:
         """Look and resolve it so often, as if the window had passed long ago; its state."""
         for _ in range(times):
@@ -246,11 +223,7 @@ class Driver:
 
     def drain(self) -> None:
         """Go on until nothing is left to do."""
-        for _ in range(ROUNDS):
-            if not self.rows(LIVE) and not self.rows(UNSETTLED):
-                return
-            self.step()
-        raise AssertionError(f"still to do after {ROUNDS} rounds: {self.rows(LIVE)}")
+        self.settle()
 
     # What the ledger, Redis and the vendor say
 
@@ -260,7 +233,8 @@ class Driver:
 
     def rows(self, sql: str, **parameters: Any) -> list[Any]:
         """The rows of a query."""
-        return self._ledger.execute(sql.encode(), parameters).fetchall()
+        with self._ledger.cursor(row_factory=namedtuple_row) as cursor:
+            return cursor.execute(sql.encode(), parameters).fetchall()
 
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first value of a query's first row."""

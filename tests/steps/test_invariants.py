@@ -58,7 +58,7 @@ FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("download", "foreign_envelope", {}),
 )
 # Statements of callers, operators and pages, which no step runs.
-OTHERS = {"accounts", "enqueue", "follow", "jobs", "page", "savepoint", "status", "webhook"}
+OTHERS = {"accounts", "enqueue", "follow", "holders", "jobs", "page", "scope", "status", "webhook"}
 DEATHS = sorted(
     f"{when} {name}"
     for name in faultpoint.points()
@@ -73,7 +73,8 @@ WHERE t.outcome = 'failed' AND j.batch_id IS NOT NULL
               WHERE later.enrichment_id = t.enrichment_id AND later.cycle > t.cycle)
 """
 TABLES = """
-stray, job_event, result, request_item, enrichment, request, vendor_job, endpoint_pause, job, lane
+stray, job_event, result, request_item, forgetting, enrichment, request, vendor_job, endpoint_pause,
+job, lane, account_counter, retention
 """
 
 

@@ -168,8 +168,11 @@ def test_no_step_of_one_account_touches_the_others_job(both: Both, state: str) -
     assert alpha.states() == {"fulfilled": 3}
 
 
-# Those that ask whose a job is, and those within a transaction that has begun with asking.
+# Those that ask whose a job is, those within a transaction that has begun with asking, and those
+# that forget somebody in all accounts.
 NO_ACCOUNT_NEEDED = {
+    "forget.shrink",
+    "forget.take_out",
     "jobs.account",
     "resolve.known",
     "settle.lock_lane",

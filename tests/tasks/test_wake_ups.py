@@ -13,7 +13,7 @@ from manager.settings import AccountTable
 from manager.steps.context import Wake
 from manager.steps.registry import STEPS
 from tasks import app as tasks_app
-from tasks.app import App, make_app, queue_name, queue_names
+from tasks.app import App, queue_name, queue_names
 from tasks.listener import wakes_of
 from tasks.steps import send
 from tests.steps.driver import closed_port
@@ -35,7 +35,7 @@ def two(settings: Settings) -> Settings:
 
 @pytest.fixture
 def app(two: Settings, ledger_id: str) -> App:
-    return make_app(two, ledger_id)
+    return App(two, ledger_id)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_worker_takes_from_the_queues_of_the_accounts_that_it_serves(two: Sett
 
 def test_beat_wakes_each_account_and_the_machine_itself_once(app: App) -> None:
     schedule = app.conf.beat_schedule
-    assert set(schedule) == {"sweep crm", "sweep web", "tidy"}
+    assert set(schedule) == {"sweep crm", "sweep web", "tidy", "retain"}
     assert schedule["sweep web"]["args"] == ["web"]
     assert schedule["sweep web"]["options"]["queue"] == "enrichd.quick.web"
     assert schedule["tidy"]["args"] == [""]
@@ -122,14 +122,14 @@ def test_what_has_been_taken_makes_room(
 
 
 def test_two_ledgers_on_one_redis_never_take_each_others_wake_ups(two: Settings, app: App) -> None:
-    another = make_app(two, "another-ledger")
+    another = App(two, "another-ledger")
     send(another, Wake("sweep", "crm"))
     assert (waiting(app), waiting(another)) == ((0, 0), (1, 0))
 
 
 def test_without_redis_nothing_is_sent_and_nothing_raised(two: Settings, ledger_id: str) -> None:
     away = SecretStr(f"redis://127.0.0.1:{closed_port()}/0")
-    app = make_app(two.model_copy(update={"redis_url": away}), ledger_id)
+    app = App(two.model_copy(update={"redis_url": away}), ledger_id)
     send(app, Wake("sweep", "crm"))
     with pytest.raises(OperationalError):
         app.send_task("enrichd.sweep", queue=QUICK)

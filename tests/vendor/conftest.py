@@ -126,7 +126,7 @@ class Account:
 @pytest.fixture
 def settings() -> Settings:
     """Short time-outs."""
-    return Settings(vendor_connect_timeout=0.3, vendor_read_timeout=0.5)
+    return Settings(vendor_connect_timeout=0.3, vendor_read_timeout=1.2)
 
 
 @pytest.fixture

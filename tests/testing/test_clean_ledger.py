@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
-from manager import Manager, Settings
+from manager import Manager, Settings, UnavailableError
 from manager.ledger import migrate
-from tests.clean_ledger import CleanLedger
+from manager.testing import clean_ledger
+from manager.testing.clean_ledger import CleanLedger
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +55,6 @@ def test_rows_are_taken_back_and_numbers_begin_again(
         "ALTER TABLE job ALTER COLUMN why DROP NOT NULL",
         "DROP INDEX job_due",
         "CREATE TABLE more (id integer)",
-        "CREATE SCHEMA another CREATE TABLE more (id integer)",
         "CREATE OR REPLACE FUNCTION refuse_move() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN RETURN NEW; END'",
     ],
@@ -84,9 +86,44 @@ def test_a_schema_that_was_taken_away_is_there_again(
     migrate.check(settings)
 
 
-def test_who_still_holds_it_is_cut_off(settings: Settings, ledger: CleanLedger) -> None:
-    with psycopg.connect(settings.postgres) as left:
-        left.execute(f"LOCK TABLE {settings.database_schema}.job IN ACCESS SHARE MODE")
+def test_nothing_beside_it_is_touched(settings: Settings, ledger: CleanLedger) -> None:
+    shape = ledger._shape
+    with psycopg.connect(settings.postgres, autocommit=True) as theirs:
+        theirs.execute("CREATE SCHEMA theirs CREATE TABLE more (id integer)")
+        theirs.execute("INSERT INTO theirs.more VALUES (1)")
         ledger.renew()
-        with pytest.raises(psycopg.OperationalError):
-            left.execute("SELECT 1")
+        run(settings, "DROP TABLE job CASCADE")
+        ledger.renew()
+        assert ledger._shape != shape
+        assert theirs.execute("SELECT id FROM theirs.more").fetchall() == [(1,)]
+
+
+def test_a_role_that_owns_the_schema_is_enough(settings: Settings) -> None:
+    with psycopg.connect(settings.postgres, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS team")
+        admin.execute("CREATE ROLE team LOGIN PASSWORD 'team'")
+        admin.execute("CREATE SCHEMA of_the_team AUTHORIZATION team")
+        url = urlsplit(settings.postgres)
+        of_the_team = url._replace(netloc=f"team:team@{url.hostname}:{url.port}").geturl()
+        changes = {"database_url": SecretStr(of_the_team), "database_schema": "of_the_team"}
+        theirs = settings.model_copy(update=changes)
+        try:
+            ledger = CleanLedger(theirs)
+            Manager(theirs).enqueue("domains", ["a.com"])
+            ledger.renew()
+            assert run(theirs, "SELECT id FROM enrichment") == []
+            assert len(run(theirs, "SELECT number FROM slot")) == theirs.cap
+        finally:
+            admin.execute("DROP OWNED BY team CASCADE")
+            admin.execute("DROP ROLE team")
+
+
+def test_who_still_holds_it_is_named(
+    settings: Settings, ledger: CleanLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clean_ledger, "LOCKED_WITHIN", 0.1)
+    with psycopg.connect(settings.postgres, application_name="forgetful") as left:
+        left.execute(f"LOCK TABLE {settings.database_schema}.job IN ACCESS SHARE MODE")
+        with pytest.raises(UnavailableError, match=r"forgetful, idle in transaction\): LOCK TABLE"):
+            ledger.renew()
+    ledger.renew()
