@@ -18,12 +18,11 @@ from manager.errors import InvalidRequestError, UnavailableError
 from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
-from manager.steps import keep, settle
+from manager.steps import keep
 from manager.steps.context import Context
 from manager.steps.forget import (
     BLANK,
     COMMIT,
-    REASON,
     SQL,
     Forgotten,
     Named,
@@ -32,6 +31,7 @@ from manager.steps.forget import (
     blank,
     delete_strays,
 )
+from manager.steps.take_out import cancel, take_out
 from manager.steps.tidy import tidy
 from manager.vendor import download
 from manager.vendor.errors import ResultsCorrupt, ResultsTooLarge
@@ -182,11 +182,11 @@ def _renew_statistics(context: Context, connection: Connection[Any]) -> str | No
 
 
 def _forget(context: Context, connection: Connection[Any], ids: list[int]) -> Forgotten:
-    parameters = {"ids": ids, "reason": REASON}
+    parameters = {"ids": ids}
     with transaction(connection, COMMIT):
         limit_waiting(connection, context.settings.merge_lock_timeout)
         execute(connection, SQL.lock, parameters)
-        _cancel(connection, parameters)
+        cancel(connection, ids)
         marked = rows(connection, SQL.mark, int, parameters)
         done = blank(connection, ids)
     done.marked = marked
@@ -194,22 +194,10 @@ def _forget(context: Context, connection: Connection[Any], ids: list[int]) -> Fo
 
 
 def _take_out(context: Context, job_id: UUID, ids: list[int]) -> None:
-    """Out of a job that has not been submitted; where a worker is about to, it is at the vendor."""
+    """Out of a job that has not been submitted; `submit` does it where a worker is at it now."""
     with context.ledger.lock_job(job_id) as connection:
-        if connection is None:
-            return
-        parameters: dict[str, Any] = {"ids": ids, "job_id": job_id, "reason": REASON}
-        with transaction(connection, COMMIT):
-            limit_waiting(connection, context.settings.merge_lock_timeout)
-            execute(connection, SQL.lock, parameters)
-            if count := execute(connection, SQL.take_out, parameters):
-                execute(connection, SQL.shrink, parameters | {"count": count})
-                _cancel(connection, parameters)
-
-
-def _cancel(connection: Connection[Any], parameters: dict[str, Any]) -> None:
-    settle.tell(connection, rows(connection, SQL.cancel_items, settle.Tallied, parameters))
-    execute(connection, SQL.cancel, parameters)
+        if connection is not None:
+            take_out(connection, context.settings, job_id, ids)
 
 
 def _rewrite(connection: Connection[Any], texts: Iterable[str]) -> int:

@@ -28,6 +28,7 @@ from manager.steps.context import Context, Wake
 from manager.steps.pause import pause, pause_endpoint
 from manager.steps.reject import reject
 from manager.steps.schedule import hint, plan
+from manager.steps.take_out import take_out_marked
 from manager.vendor import errors
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,12 @@ def submit(context: Context, account: Account, job_id: UUID) -> list[Wake]:
         job = first(connection, SQL.due_job, DueJob, parameters)
         if job is None:
             return []
+        try:
+            if take_out_marked(connection, context.settings, job_id):
+                return [Wake("submit", account.name, job_id)]
+        except LockNotAvailable:
+            wait = context.settings.look_min
+            return _wait(connection, account, job, wait, "a caller's transaction")
         try:
             attempt = Attempt.begin(context, account, connection, standing, job, job.attempts)
         except errors.NotYourTurn as turn:

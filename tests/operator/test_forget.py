@@ -188,6 +188,36 @@ def test_what_is_at_the_vendor_is_dropped_when_it_comes(driver: Driver, state: s
     assert traces(driver, "company-0000000") == []
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_what_the_vendor_turns_out_not_to_have_is_not_sent_to_it_again(
+    driver: Driver, joined: bool
+) -> None:
+    job_id = driver.unresolved(3, "reset_before")
+    assert forget(driver, JANE).waits == [job_id]
+    if joined:
+        driver.enqueue(1)
+    driver.drain()
+    assert [it["identifier_count"] for it in driver.sent()] == [2]
+    assert driver.sandbox.record()["billed"]["records"] == 2
+    assert traces(driver, "company-0000000") == []
+    assert driver.states() == {"cancelled": 1, "fulfilled": 2}
+    assert driver.rows("SELECT FROM forgetting") == []
+    assert driver.value("SELECT count(*) FROM request WHERE finished_at IS NULL") == 0
+    assert_true(driver)
+
+
+def test_a_job_that_a_worker_is_at_is_not_submitted_for_it_later(driver: Driver) -> None:
+    driver.enqueue(1)
+    job_id = driver.packed()
+    with driver.context.ledger.lock_job(job_id):
+        assert forget(driver, JANE).waits == [job_id]
+    driver.drain()
+    assert driver.sent() == []
+    assert driver.job(job_id).state == "cancelled"
+    assert traces(driver, JANE) == []
+    assert_true(driver)
+
+
 def test_it_does_not_come_back_from_a_job_that_failed(driver: Driver) -> None:
     driver.sandbox.fault("submit", "fail_job")
     driver.accepted(2)

@@ -36,6 +36,10 @@ SELECT count(*) AS count FROM (
 SELECT DISTINCT j.id FROM enrichment e JOIN job j ON j.id = e.job_id
 WHERE e.id = ANY (%(ids)s) AND j.state = 'packed'
 
+-- name: marked_in: Those of a job that the vendor does not have that were to be forgotten at its end.
+SELECT e.id FROM enrichment e JOIN job j ON j.id = e.job_id JOIN forgetting f ON f.enrichment_id = e.id
+WHERE j.id = %(job_id)s AND j.state = 'packed'
+
 -- name: take_out: Out of a job that has not been submitted, so that it never is for them.
 UPDATE enrichment e SET state = 'pending', job_id = NULL
 FROM job j WHERE j.id = %(job_id)s AND j.state = 'packed' AND e.job_id = j.id AND e.id = ANY (%(ids)s)
