@@ -1,14 +1,17 @@
 """Rekey: bring the keys that an earlier release has written to today's rules, once.
 
 What was one company twice under the old rules stays two; a new enqueue finds the one with the key.
-A merge recognises what is in a job by old keys and new, see `manager.steps.echoes`.
+A merge recognises what is in a job by old keys and new, see `manager.steps.echoes`. At its end it
+rekeys what the job held: what `rekey` has left, and what callers of an earlier release still write.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, LockNotAvailable, UniqueViolation
@@ -36,7 +39,7 @@ class Unruly:
     identifier_type: str
     key: str
     identifier: str
-    in_job: bool
+    state: str
 
     @property
     def wanted(self) -> Identifier | None:
@@ -56,11 +59,10 @@ def rekey(connection: Connection[Any]) -> None:
     """
     if one(connection, SQL.rules, int, {}) >= RULES:
         return
-    after, rewritten, left = 0, 0, 0
-    while found := rows(connection, SQL.unruly, Unruly, {"after": after, "limit": BATCH}):
-        after = found[-1].id
-        wanted = {it.id: new for it in found if not it.in_job and (new := it.wanted)}
-        left += sum(it.in_job and it.wanted is not None for it in found)
+    rewritten, left = 0, 0
+    for found in _unruly(connection):
+        wanted = _wanted(found)
+        left += sum(it.state == "packed" and it.wanted is not None for it in found)
         count = _rewrite(connection, wanted) if wanted else 0
         rewritten += count or 0
         left += len(wanted) if count is None else 0
@@ -68,6 +70,37 @@ def rekey(connection: Connection[Any]) -> None:
         log.info("Rewrote %d keys by the rules of this release; %d are left.", rewritten, left)
     if not left:
         execute(connection, SQL.ruled, {"rules": RULES})
+
+
+def rekey_ended(connection: Connection[Any], job_id: UUID) -> None:
+    """The same of what has ended in the job, as far as nobody holds it; in autocommit mode."""
+    if wanted := _wanted(rows(connection, SQL.ended_in, Unruly, {"job_id": job_id})):
+        _rewrite(connection, wanted)
+
+
+def namesakes(connection: Connection[Any], named: Iterable[tuple[str, str]]) -> list[int]:
+    """The enrichments that have kept an older key, and have one of these by today's rules."""
+    named = set(named)
+    return [
+        it.id
+        for page in _unruly(connection)
+        for it in page
+        if (new := it.wanted) and (it.identifier_type, new.key) in named
+    ]
+
+
+def _unruly(connection: Connection[Any]) -> Iterator[list[Unruly]]:
+    after = 0
+    while found := rows(connection, SQL.unruly, Unruly, {"after": after, "limit": BATCH}):
+        after = found[-1].id
+        yield found
+
+
+def _wanted(found: Iterable[Unruly]) -> dict[int, Identifier]:
+    """What failed is bought again in any case; an older daemon may yet merge it by its old key."""
+    return {
+        it.id: new for it in found if it.state not in ("packed", "failed") and (new := it.wanted)
+    }
 
 
 def _rewrite(connection: Connection[Any], wanted: dict[int, Identifier]) -> int | None:

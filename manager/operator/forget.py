@@ -18,6 +18,7 @@ from manager.errors import InvalidRequestError, UnavailableError
 from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
+from manager.ledger.rekey import namesakes
 from manager.steps import keep
 from manager.steps.context import Context
 from manager.steps.forget import (
@@ -106,6 +107,7 @@ def find(
     named = list(dict.fromkeys(it for text in identifiers for it in _named(text, type)))
     with context.ledger.connect() as connection:
         ids = _ids(connection, named)
+        ids += namesakes(connection, [(it.type, it.key) for it in named])
         vendor_ids: list[VendorId] = []
         if ids and not only:
             parameters = {"ids": ids, "id_fields": Json(ID_FIELDS)}

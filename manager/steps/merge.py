@@ -21,6 +21,7 @@ from psycopg.errors import LockNotAvailable
 from manager import faultpoint
 from manager.ledger.connect import BROKEN_OFF, limit_waiting
 from manager.ledger.execute import execute, transaction
+from manager.ledger.rekey import rekey_ended
 from manager.ledger.sql import Statements
 from manager.steps import keep, settle
 from manager.steps.account import Account
@@ -117,6 +118,7 @@ def merge_files(
     except REFUSED:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
         doubt = _store(context, account, connection, job, replace(file), careful=True)
+    rekey_ended(connection, job.id)
     if doubt and paths is None:
         keep.keep(context, job.id, directory)
 

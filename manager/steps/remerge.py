@@ -15,6 +15,7 @@ from psycopg import Connection
 from manager import faultpoint
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
+from manager.ledger.rekey import rekey_ended
 from manager.ledger.sql import Statements
 from manager.steps.account import Account
 from manager.steps.context import Context
@@ -68,10 +69,12 @@ def remerge(
     """
     arguments = (context, account, connection, job)
     try:
-        return _remerge(*arguments, replace(file), final=final, careful=False)
+        made = _remerge(*arguments, replace(file), final=final, careful=False)
     except REFUSED:
         log.warning("job %s: Postgres refused a record; looking for it", job.id)
-        return _remerge(*arguments, replace(file), final=final, careful=True)
+        made = _remerge(*arguments, replace(file), final=final, careful=True)
+    rekey_ended(connection, job.id)
+    return made
 
 
 def _remerge(

@@ -391,3 +391,16 @@ def test_who_may_not_renew_the_statistics_is_told_what_their_owner_must_run(
         owner.execute(report.to_analyse.encode())
         assert owner.execute(shown, {"text": JANE}).fetchall() == []
     assert forget(driver, JOHN).to_analyse is None, "the owner has renewed them"
+
+
+def test_what_has_kept_a_key_of_an_earlier_release_is_forgotten(driver: Driver) -> None:
+    old = "https://uk.linkedin.com/company/Stripe/about"
+    urls = ["linkedin.com/company/stripe", "linkedin.com/company/other"]
+    driver.manager.enqueue("professional_network_profile_urls", urls, account="test")
+    driver.execute(
+        "UPDATE enrichment SET key = %(old)s, identifier = %(old)s WHERE key LIKE '%%other'",
+        old=old,
+    )
+    assert forget(driver, "https://www.linkedin.com/company/stripe", only=True).enrichments == 2
+    assert traces(driver, "tripe") == []
+    assert_true(driver)

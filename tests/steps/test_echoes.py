@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from manager import IdentifierType, Request
+from manager.ledger import migrate
+from manager.operator.forget import find, forget
 from manager.operator.job import merge_again
 from manager.steps import merge as merging
 from manager.steps.echoes import Asked, Echoes
@@ -135,6 +137,49 @@ def test_a_merge_again_recognises_them_too(
     path.write_bytes(b"\n".join(late))
     assert merge_again(driver.context, job_id, path).fulfilled == 2
     assert own(driver, request) == ["fulfilled", "fulfilled"]
+
+
+OLD = "https://uk.linkedin.com/company/Zyx/about"
+
+
+def assert_bought_no_more(driver: Driver) -> None:
+    """Enqueued by today's rules it is what is there already."""
+    count = driver.value("SELECT count(*) FROM enrichment")
+    request = driver.manager.enqueue(URLS, [OLD], account=driver.account.name)
+    assert request.progress().waiting == 0
+    assert driver.value("SELECT count(*) FROM enrichment") == count
+
+
+def test_what_was_written_by_older_rules_is_not_bought_again_once_it_is_merged(
+    driver: Driver,
+) -> None:
+    asked(driver, URLS, "linkedin.com/company/zyx")
+    old_form(driver, "https://linkedin.com/company/zyx", OLD)
+    driver.drain()
+    assert_bought_no_more(driver)
+
+
+def test_nor_is_what_had_failed_and_came_after_all(driver: Driver) -> None:
+    asked(driver, URLS, "linkedin.com/company/zyx")
+    old_form(driver, "https://linkedin.com/company/zyx", OLD)
+    job_id = driver.accepted()
+    driver.give_up(job_id)
+    driver.execute("UPDATE ledger SET key_rules = 1")
+    migrate.upgrade(driver.context.settings)
+    driver.sandbox.advance(LONG)
+    driver.look_now()
+    driver.drain()
+    assert driver.job(job_id).state == "merged"
+    assert_bought_no_more(driver)
+
+
+def test_what_was_forgotten_gets_no_key_by_its_merge(driver: Driver) -> None:
+    asked(driver, "names", "Société Zyx")
+    driver.accepted()
+    forget(driver.context, find(driver.context, ["Société Zyx"]))
+    driver.sandbox.advance(LONG)
+    driver.drain()
+    assert driver.value("SELECT count(*) FROM enrichment WHERE key LIKE ' %%'") == 1
 
 
 def test_a_lost_answer_is_found_by_echoes_in_another_form(driver: Driver) -> None:

@@ -4,11 +4,10 @@ SELECT key_rules FROM ledger
 -- name: ruled: All that can follow these rules does.
 UPDATE ledger SET key_rules = %(rules)s
 
--- name: unruly: The next enrichments whose keys may be others by today's rules. What failed is bought again
--- in any case, and a daemon of the release before may yet merge it by its old key.
-SELECT e.id, l.identifier_type, e.key, e.identifier, e.state = 'packed' AS in_job
+-- name: unruly: The next enrichments whose keys may be others by today's rules.
+SELECT e.id, l.identifier_type, e.key, e.identifier, e.state
 FROM enrichment e JOIN lane l ON l.id = e.lane_id
-WHERE e.id > %(after)s AND e.state <> 'failed'
+WHERE e.id > %(after)s
   AND CASE l.identifier_type
       WHEN 'professional_network_profile_urls'
       THEN e.key !~ '^https://linkedin[.]com/(company|school|showcase|in)/[a-z0-9-]+$'
@@ -16,6 +15,16 @@ WHERE e.id > %(after)s AND e.state <> 'failed'
       WHEN 'business_emails' THEN e.key ~ '[^ -~]' END
 ORDER BY e.id
 LIMIT %(limit)s
+
+-- name: ended_in: Those of them that have ended in the job.
+SELECT e.id, l.identifier_type, e.key, e.identifier, e.state
+FROM result r JOIN enrichment e ON e.id = r.enrichment_id JOIN lane l ON l.id = e.lane_id
+WHERE r.job_id = %(job_id)s
+  AND CASE l.identifier_type
+      WHEN 'professional_network_profile_urls'
+      THEN e.key !~ '^https://linkedin[.]com/(company|school|showcase|in)/[a-z0-9-]+$'
+      WHEN 'names' THEN e.key ~ '[^ -~]'
+      WHEN 'business_emails' THEN e.key ~ '[^ -~]' END
 
 -- name: rekey: Gives each its key by today's rules, unless another has it: then both stay as they are. What is
 -- in a job stays, too: a daemon of the release before may be the one to merge it. Of several that are one
