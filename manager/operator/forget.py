@@ -43,6 +43,9 @@ ID_FIELDS = [
 # Enrichments in one transaction, and envelopes read at a time.
 BATCH = 500
 LEAST_QUOTED = 4
+# Texts looked for at a time: Postgres takes a pattern of thousands apart for minutes.
+QUOTED = 100
+REWRITE = (SQL.rewrite_events, SQL.rewrite_jobs, SQL.rewrite_results, SQL.rewrite_enrichments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,14 +209,16 @@ def _rewrite(connection: Connection[Any], texts: Iterable[str]) -> int:
     """Take them out of messages that quote them; how many did. A mere word occurs in any text."""
     telling = [it for it in texts if len(it) >= LEAST_QUOTED and not it.isalnum()]
     quoted = [re.escape(it) for it in sorted(telling, key=len, reverse=True)]
-    if not quoted:
-        return 0
-    parameters = {
-        "pattern": rf"(?<![[:alnum:]])({'|'.join(quoted)})(?![[:alnum:]])",
-        "blank": BLANK,
-    }
-    rewritten = (SQL.rewrite_events, SQL.rewrite_jobs, SQL.rewrite_results, SQL.rewrite_enrichments)
-    return sum(execute(connection, sql, parameters) for sql in rewritten)
+    return sum(
+        execute(connection, sql, _pattern(quoted[start : start + QUOTED]))
+        for start in range(0, len(quoted), QUOTED)
+        for sql in REWRITE
+    )
+
+
+def _pattern(quoted: list[str]) -> dict[str, Any]:
+    pattern = rf"(?<![[:alnum:]])({'|'.join(quoted)})(?![[:alnum:]])"
+    return {"pattern": pattern, "blank": BLANK}
 
 
 def _named(text: str, type: str | None) -> Iterator[Named]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -301,6 +302,20 @@ def test_messages_that_quote_it_are_rewritten_where_they_are(driver: Driver) -> 
     report = forget(driver, JANE)
     assert report.messages > 0
     assert driver.value("SELECT error FROM job") == f"bad '(forgotten)', x{JANE}"
+
+
+def test_thousands_are_forgotten_in_moments(driver: Driver) -> None:
+    many = [f"person-number-{number}.of-a-long-name.example" for number in range(3_000)]
+    driver.manager.enqueue("domains", many, account="test")
+    job_id = driver.packed()
+    quoted = f"bad: {many[0]}, {many[-1]}"
+    driver.execute("UPDATE job SET error = %(text)s WHERE id = %(id)s", text=quoted, id=job_id)
+    begun = time.monotonic()
+    assert forget(driver, *many).enrichments == 3_000
+    assert time.monotonic() - begun < 60
+    assert driver.value("SELECT error FROM job WHERE error IS NOT NULL") == (
+        "bad: (forgotten), (forgotten)"
+    )
 
 
 def test_names_of_people_with_any_characters_are_found_and_forgotten(driver: Driver) -> None:
