@@ -171,6 +171,7 @@ def test_no_step_of_one_account_touches_the_others_job(both: Both, state: str) -
 # Those that ask whose a job is, those within a transaction that has begun with asking, and those
 # that forget somebody in all accounts.
 NO_ACCOUNT_NEEDED = {
+    "forget.marked_in",
     "forget.shrink",
     "forget.take_out",
     "jobs.account",
