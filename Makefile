@@ -7,8 +7,9 @@ READY := $(VENV)/.ready
 WORKERS ?= 3
 NAME ?= all
 SIZE ?= 1000000
+TIMES ?= 10
 
-.PHONY: demo test test-fast bench check lint types layers lock clean help
+.PHONY: demo test test-fast explore bench check lint types layers lock clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,6 +29,12 @@ test: $(READY) ## All tests; WORKERS=3 at once
 
 test-fast: $(READY) ## The tests that take less than a minute together, without daemons
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not daemon and not slow"
+
+explore: $(READY) ## The properties again, with input that was never tried; TIMES=10
+	for run in $$(seq $(TIMES)); do \
+	    $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not daemon" --hypothesis-profile explore \
+	        $$(grep -rlE "hypothesis" tests --include='test_*.py') || exit 1; \
+	done
 
 bench: $(READY) ## Benchmarks; NAME=pack for one, SIZE=10000 for a quick look
 	$(BIN)/python -m benchmarks $(NAME) --size $(SIZE)

@@ -32,11 +32,12 @@ OTHER_SCHEMAS = """
 SELECT nspname FROM pg_namespace WHERE oid >= 16384 AND nspname !~ '^pg_' AND nspname <> %s
 """
 
-# A busy machine is no reason to fail.
-hypothesis.settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("busy")
+# A busy machine is no reason to fail. By default the same is tried at each run, so that a change is
+# not judged by what another has broken; `make explore` tries what was never tried.
+BUSY = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("explore", BUSY)
+hypothesis.settings.register_profile("steady", BUSY, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
