@@ -12,9 +12,9 @@ from tests.cli.conftest import Call, Installation
 
 @pytest.fixture(scope="module")
 def request_id(installation: Installation) -> str:
-    """A finished request with one merged job."""
+    """A finished request with one merged job, of fields that no other test asks for."""
     done = installation.enrichd(
-        "enqueue", "-", "--fields", "followers", "--wait", "--timeout", "60", "--json",
+        "enqueue", "-", "--fields", "hiring", "--wait", "--timeout", "60", "--json",
         stdin=b"stripe.com\nnasa.gov\n",
     )  # fmt: skip
     found: str = done.json["request_id"]
@@ -28,7 +28,7 @@ def test_requests_are_listed_newest_first_and_shown_one_by_one(here: Call, reque
         (request["request_id"] for request in listed), reverse=True
     )
     [mine] = [request for request in listed if request["request_id"] == request_id]
-    assert (mine["type"], mine["fields"], mine["total"]) == ("domains", ["followers"], 2)
+    assert (mine["type"], mine["fields"], mine["total"]) == ("domains", ["hiring"], 2)
     assert datetime.fromisoformat(mine["finished_at"]) > datetime.fromisoformat(mine["created_at"])
     shown = here("requests", request_id, "--json").json
     assert mine.items() <= shown.items()
