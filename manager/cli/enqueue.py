@@ -12,7 +12,8 @@ from uuid import UUID
 import typer
 
 from manager.cli.estimate import say_estimate
-from manager.cli.files import Format, IdentifierFiles, Options
+from manager.cli.files import IdentifierFiles, Options
+from manager.cli.files.arguments import Column, Delimiter, Encoding, FileFormat, Header, Sheet
 from manager.cli.follow import Follower
 from manager.cli.options import (
     DataDir,
@@ -80,32 +81,12 @@ def enqueue(
         str | None,
         typer.Option(metavar="NAME", help="The account that buys. Default: the configured one."),
     ] = None,
-    column: Annotated[
-        str | None,
-        typer.Option(help="Column with the identifiers, by its name or number; member of objects."),
-    ] = None,
-    format: Annotated[
-        Format | None, typer.Option(help="Default: by what is in the file, and its ending.")
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(help="What stands between columns: , ; | tab. Default: what most rows say."),
-    ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="Such as latin-1. Default: by the byte order mark, else UTF-8."),
-    ] = None,
-    sheet: Annotated[
-        str | None,
-        typer.Option(help="Sheet of a spreadsheet, by its name or number. Default: the first."),
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether the first row names the columns. Default: if it surely does.",
-        ),
-    ] = None,
+    column: Column = None,
+    format: FileFormat = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    header: Header = None,
     priority: Annotated[int, typer.Option(help="-100 to 100, higher first.")] = 0,
     max_age: Annotated[
         float | None, typer.Option(help="Seconds for which an earlier result is fresh enough.")

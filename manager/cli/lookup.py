@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from manager.cli.files import Format, IdentifierFiles, Options
+from manager.cli.files import IdentifierFiles, Options
+from manager.cli.files.arguments import Column, Delimiter, Encoding, FileFormat, Header, Sheet
 from manager.cli.options import (
     Account,
     DataDir,
@@ -63,32 +64,12 @@ def lookup(
         Path | None,
         typer.Option(metavar="FILE", help="A file of them as for `enqueue`; - for standard input."),
     ] = None,
-    column: Annotated[
-        str | None,
-        typer.Option(help="Column with the identifiers, by its name or number; member of objects."),
-    ] = None,
-    format: Annotated[
-        Format | None, typer.Option(help="Default: by what is in the file, and its ending.")
-    ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(help="What stands between columns: , ; | tab. Default: what most rows say."),
-    ] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="Such as latin-1. Default: by the byte order mark, else UTF-8."),
-    ] = None,
-    sheet: Annotated[
-        str | None,
-        typer.Option(help="Sheet of a spreadsheet, by its name or number. Default: the first."),
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether the first row names the columns. Default: if it surely does.",
-        ),
-    ] = None,
+    column: Column = None,
+    format: FileFormat = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    header: Header = None,
     account: Account = None,
     endpoint: Endpoint = None,
     fields: Annotated[

@@ -24,11 +24,9 @@ def check(connection: Connection[Any], settings: Settings) -> None:
         raise _refusal("work on the ledger", statements)
 
 
-def refusal(
-    connection: Connection[Any], settings: Settings, error: DatabaseError
-) -> ConfigurationError | None:
+def refusal(settings: Settings, error: DatabaseError) -> Script[ConfigurationError | None]:
     """What Postgres has refused for want of a right, and how to grant it; None: none is wanting."""
-    statements = _lacking(connection, settings, SQL.lacking)
+    statements = yield from ask(SQL.lacking, str, _parameters(settings))
     return _refusal(f"do that: {_first_line(error)}", statements) if statements else None
 
 
@@ -41,12 +39,12 @@ def naming_rights(settings: Settings, script: Script[T]) -> Script[T]:
         if not isinstance(cause, _WANTING):
             raise
         try:
-            statements = yield from ask(SQL.lacking, str, _parameters(settings))
+            named = yield from refusal(settings, cause)
         except Exception:
-            statements = []
-        if not statements:
+            named = None
+        if named is None:
             raise
-        raise _refusal(f"do that: {_first_line(cause)}", statements) from cause
+        raise named from cause
 
 
 def refusal_to_migrate(
