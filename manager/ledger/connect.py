@@ -213,7 +213,7 @@ class Ledger:
             yield
         except (InsufficientPrivilege, UndefinedTable) as error:
             with _connect(self._settings, self._role)[0] as another:
-                refusal = rights.refusal(another, self._settings, error)
+                refusal = run(another, rights.refusal(self._settings, error))
             if refusal is None:
                 raise
             raise refusal from None
