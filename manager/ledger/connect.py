@@ -18,13 +18,13 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction, UndefinedTable
 
-from manager.errors import ConfigurationError, EnrichdError, UnavailableError
+from manager.errors import ConfigurationError, EnrichdError, NotRunningError, UnavailableError
 from manager.ledger import pooler, rights, session
 from manager.ledger.execute import execute, one, perform
 from manager.ledger.script import Script, run, run_async
 from manager.ledger.session import Server
 from manager.ledger.sql import Statements
-from manager.settings import Settings
+from manager.settings import Settings, installation
 from manager.settings.postgres import parameters, where
 
 SQL = Statements("session")
@@ -130,6 +130,8 @@ def unavailable(error: psycopg.DatabaseError, settings: Settings) -> EnrichdErro
             f"The pooler at {where(settings.postgres)} refuses the options of database_url. Take "
             "them out, or let PgBouncer have ignore_startup_parameters = options."
         )
+    if stopped := installation.not_running(settings.data_dir, settings.postgres):
+        return NotRunningError(stopped)
     several = _EACH_HOST.findall(text)
     first = _OVERTURE.sub("", text.splitlines()[0]) if text else "no answer"
     why = "; ".join(f"{host}:{port}: {reason}" for host, port, reason in several) or first
@@ -194,8 +196,7 @@ class Ledger:
             try:
                 yield connection if locked else None
             finally:
-                with suppress(*BROKEN_OFF):
-                    execute(connection, SQL.unlock)
+                unlock(connection)
 
     def _refuse_transaction_mode(self) -> None:
         if self._keeps_sessions is False:
@@ -223,6 +224,12 @@ class Ledger:
             with _connect(self._settings, self._role)[0] as another:
                 self._keeps_sessions = pooler.keeps_sessions(connection, another)
         return self._keeps_sessions
+
+
+def unlock(connection: Connection[Any]) -> None:
+    """Free the session's locks at once, not when the server notices that it has ended."""
+    with suppress(*BROKEN_OFF):
+        execute(connection, SQL.unlock)
 
 
 def limit_waiting(connection: Connection[Any], seconds: float) -> None:

@@ -19,7 +19,7 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 from psycopg.types import TypesRegistry
 from psycopg.types.array import register_all_arrays
 
-from manager import faultpoint
+from manager import faultpoint, logs
 
 R = TypeVar("R")
 
@@ -160,7 +160,7 @@ def copy(
 @contextmanager
 def transaction(connection: Connection[Any], commit: str) -> Iterator[None]:
     """A transaction with fault points around its commit; `commit` is the point's name."""
-    with connection.transaction():
+    with logs.held_until_committed(), connection.transaction():
         yield
         faultpoint.reach(f"before {commit}")
     faultpoint.reach(f"after {commit}")

@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from manager.errors import ConfigurationError, InvalidRequestError, UnavailableError
+from manager.ledger import budgets, rights, version_table
 from manager.ledger import revision as revisions
-from manager.ledger import rights, version_table
 from manager.ledger.connect import Ledger, connect
 from manager.ledger.execute import execute
 from manager.ledger.models import LedgerModel
@@ -64,7 +64,7 @@ def engine(settings: Settings, role: str) -> Engine:
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:
-    """Bring the schema up to the revision and write the accounts and their slots into it.
+    """Bring the schema up to the revision and write accounts, slots, prices and budgets into it.
 
     Several processes may do so at once: the second waits for the first. A schema that a newer
     release has upgraded stays as it is.
@@ -77,6 +77,7 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
                 execute(connection, SQL.make_account, parameters)
                 execute(connection, SQL.add_slots, parameters)
                 execute(connection, SQL.remove_slots, parameters)
+            budgets.keep(connection, settings)
         with Ledger(settings, "db").connect() as connection:
             rekey(connection)
 
@@ -90,12 +91,6 @@ def current(settings: Settings) -> str | None:
     """The revision that the schema is at; None when it was never migrated."""
     with Ledger(settings, "db").connect() as connection:
         return revisions.current(connection, settings.database_schema)
-
-
-def check(settings: Settings) -> None:
-    """Raise ConfigurationError when the schema is older than this program needs."""
-    with Ledger(settings, "db").connect() as connection:
-        revisions.check(connection, settings.database_schema)
 
 
 def _migrate(settings: Settings, revision: str, run: Callable[[Config, str], None]) -> None:

@@ -7,7 +7,6 @@ rekeys what the job held: what `rekey` has left, and what callers of an earlier 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +19,12 @@ from manager.identifiers import NORMALISERS, Identifier
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, one, rows
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("rekey")
+SQL = SQL.reading(SQL.old, instead_of="old")
 RULES = 2
 BATCH = 5_000
 # Shorter than the time after which Postgres looks for a deadlock: enqueues must not lose by one.
@@ -67,7 +68,7 @@ def rekey(connection: Connection[Any]) -> None:
         rewritten += count or 0
         left += len(wanted) if count is None else 0
     if rewritten or left:
-        log.info("Rewrote %d keys by the rules of this release; %d are left.", rewritten, left)
+        log.info("keys.rewritten", count=rewritten, left=left)
     if not left:
         execute(connection, SQL.ruled, {"rules": RULES})
 

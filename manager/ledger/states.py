@@ -57,6 +57,15 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+class NoticeState(StrEnum):
+    """Where something that a target is told stands."""
+
+    WAITING = "waiting"  # to be told, now or when it is tried again
+    TOLD = "told"  # the target has taken it
+    SUPERSEDED = "superseded"  # a later one of the same request says more
+    ABANDONED = "abandoned"  # tried for too long, or the target is gone
+
+
 State = TypeVar("State", EnrichmentState, JobState)
 
 E, J = EnrichmentState, JobState
@@ -96,6 +105,9 @@ ENDED = frozenset({J.COMPLETED, J.STOPPED})
 
 LIVE = ACTIVE | ENDED | {J.PACKED}
 """Job states in which a job still has enrichments to settle."""
+
+IN_VAIN = frozenset({J.FAILED, J.REJECTED, J.EXPIRED, J.CANCELLED})
+"""Job states that are an end in which nothing was merged."""
 
 SETTLED = frozenset({E.FULFILLED, E.NOT_FOUND, E.FAILED, E.CANCELLED})
 """Enrichment states that are an end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import DDL, event
 
+from manager.ledger import metric_triggers, notice_triggers, spend_triggers
 from manager.ledger.models import LedgerModel
 from manager.ledger.states import ENRICHMENT_MOVES, JOB_MOVES, move_guard
 
@@ -135,6 +136,19 @@ BEGIN
 END $$
 """
 
+# A daemon that does not know that lanes can be paused passes over their jobs as over those that
+# another worker has taken; and so does one that has looked before the pause.
+HOLD_PAUSED_LANE = """
+CREATE FUNCTION hold_paused_lane() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
+BEGIN
+    IF EXISTS (SELECT FROM lane WHERE id = NEW.lane_id AND paused_at IS NOT NULL) THEN
+        RETURN NULL;
+    END IF;
+    RETURN NEW;
+END $$
+"""
+
 
 def count_triggers(table: str) -> tuple[str, ...]:
     """DDL of those that count the table's rows: transition tables want one for each command."""
@@ -158,6 +172,10 @@ REQUEST_ACCOUNT = (
 ACCOUNT_RESUMED = (
     "CREATE TRIGGER account_resumed BEFORE UPDATE OF paused_at ON account FOR EACH ROW "
     "WHEN (NEW.paused_at IS NULL) EXECUTE FUNCTION forget_pause()"
+)
+JOB_LANE_PAUSED = (
+    "CREATE TRIGGER job_lane_paused BEFORE UPDATE OF state ON job FOR EACH ROW "
+    "WHEN (OLD.state = 'packed' AND NEW.state = 'submitting') EXECUTE FUNCTION hold_paused_lane()"
 )
 JOB_CREATED = (
     "CREATE TRIGGER job_created AFTER INSERT ON job FOR EACH ROW EXECUTE FUNCTION record_event()"
@@ -184,6 +202,11 @@ CREATE = (
     *count_triggers("request"),
     COUNT_JOBS,
     *count_triggers("job"),
+    HOLD_PAUSED_LANE,
+    JOB_LANE_PAUSED,
+    *spend_triggers.CREATE,
+    *notice_triggers.CREATE,
+    *metric_triggers.CREATE,
 )
 
 for _statement in CREATE:

@@ -10,6 +10,7 @@ from manager import ConfigurationError, Settings
 from manager.ledger import migrate
 from manager.ledger.models import LedgerModel
 from manager.ledger.triggers import CREATE
+from tests.revision import check_revision
 
 pytestmark = pytest.mark.integration
 
@@ -68,10 +69,10 @@ def test_downgrade_removes_everything_and_upgrade_brings_it_back(settings: Setti
     migrate.downgrade(settings, "base")
     assert catalogue(settings, settings.database_schema) == set()
     with pytest.raises(ConfigurationError, match=r"is at revision none.*enrichd db upgrade"):
-        migrate.check(settings)
+        check_revision(settings)
     migrate.upgrade(settings)
     assert catalogue(settings, settings.database_schema) == before
-    migrate.check(settings)
+    check_revision(settings)
 
 
 def test_upgrade_is_repeatable_and_follows_the_cap(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import pytest
 from manager import IdentifierType, Manager, Settings
 from manager.ledger import migrate, rekey
 from manager.ledger.connect import Ledger
+from manager.ledger.execute import execute, one
 
 pytestmark = pytest.mark.integration
 
@@ -111,6 +112,20 @@ def test_what_is_in_a_job_is_left_until_a_later_time(
     ledger.execute("UPDATE enrichment SET state = 'not_found', job_id = NULL, settled_at = now()")
     migrate.upgrade(settings)
     assert (enrichments(ledger), rules(ledger)) == ([(NEW, NEW)], rekey.RULES)
+
+
+def test_what_was_packed_after_it_was_read_stays(
+    settings: Settings, ledger: psycopg.Connection[Any]
+) -> None:
+    Manager(settings).enqueue(URLS, [RESULT])
+    write(ledger, OLD, NEW)
+    ledger.execute("SET session_replication_role TO replica")
+    ledger.execute(
+        "UPDATE enrichment SET state = 'packed', job_id = '01a20eff-d380-735e-a13e-eab9483946d5'"
+    )
+    read = {"ids": one(ledger, "SELECT ARRAY[id] FROM enrichment", list, {})}
+    assert execute(ledger, rekey.SQL.rekey, read | {"keys": [NEW], "identifiers": [NEW]}) == 0
+    assert enrichments(ledger) == [(OLD, OLD)]
 
 
 def test_what_another_holds_is_left_until_a_later_time(

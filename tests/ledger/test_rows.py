@@ -95,6 +95,7 @@ def connection(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
     with Ledger(settings, "test").connect() as made, made.transaction():
         made.execute(Statements("enqueue").create_staging)
         made.execute(Statements("staging").create)
+        made.execute(Statements("actions").create_set)
         yield made
 
 

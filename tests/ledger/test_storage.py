@@ -9,6 +9,7 @@ import pytest
 
 from manager import Settings
 from manager.ledger import migrate
+from tests.revision import check_revision
 
 pytestmark = pytest.mark.integration
 
@@ -17,9 +18,11 @@ SELECT relname, o.option_name, o.option_value::float
 FROM pg_class, LATERAL pg_options_to_table(reloptions) o
 WHERE relnamespace = %s::regnamespace AND relkind = 'r'
 """
-HOT = {"account", "account_counter", "enrichment", "job", "request", "request_item", "result",
-       "vendor_job"}  # fmt: skip
-UPDATED = {"account", "enrichment", "job", "request", "vendor_job"}
+HOT = {"account", "account_counter", "budget", "day_counter", "enrichment", "job", "request",
+       "request_item", "result", "vendor_job", "waiting_counter"}  # fmt: skip
+UPDATED = {
+    "account", "budget", "enrichment", "job", "notice", "request", "target", "vendor_job",
+}  # fmt: skip
 
 
 def options(settings: Settings) -> dict[tuple[str, str], float]:
@@ -115,4 +118,4 @@ def test_an_index_that_was_made_beforehand_is_taken(settings: Settings) -> None:
         connection.execute(f"SET search_path TO {settings.database_schema}")
         connection.execute("CREATE INDEX CONCURRENTLY request_by_lane ON request (lane_id, id)")
     migrate.upgrade(settings)
-    migrate.check(settings)
+    check_revision(settings)

@@ -25,6 +25,7 @@ from manager.settings.accounts import AccountTable
 from manager.steps.context import Context
 from manager.steps.pack import pack
 from tests.ledger import rules
+from tests.revision import check_revision
 from tests.steps.patience import until
 
 pytestmark = pytest.mark.integration
@@ -53,13 +54,13 @@ def newer(settings: Settings) -> Settings:
     with psycopg.connect(settings.postgres) as connection:
         connection.execute(f"SET search_path TO {settings.database_schema}")
         connection.execute("ALTER TABLE job ADD COLUMN colour TEXT DEFAULT 'none' NOT NULL")
-        connection.execute("CREATE TABLE budget (id integer)")
+        connection.execute("CREATE TABLE palette (id integer)")
         connection.execute("UPDATE enrichd_version SET version_num = '9999'")
     return settings
 
 
 def test_an_older_program_works_on_a_newer_schema_and_leaves_it_alone(newer: Settings) -> None:
-    migrate.check(newer)
+    check_revision(newer)
     migrate.upgrade(newer)
     assert migrate.current(newer) == "9999"
     Manager(newer).enqueue("domains", ["a.com"])
@@ -70,7 +71,7 @@ def test_an_older_program_works_on_a_newer_schema_and_leaves_it_alone(newer: Set
 def test_a_newer_program_refuses_an_older_schema(settings: Settings) -> None:
     migrate.downgrade(settings, "base")
     with pytest.raises(ConfigurationError, match="Run `enrichd db upgrade`"):
-        migrate.check(settings)
+        check_revision(settings)
 
 
 def test_a_migration_that_cannot_have_its_locks_gives_up_and_changes_nothing(
@@ -151,7 +152,7 @@ def owner(settings: Settings) -> Iterator[Settings]:
 
 def test_a_role_that_owns_the_schema_is_enough(owner: Settings) -> None:
     migrate.upgrade(owner)
-    migrate.check(owner)
+    check_revision(owner)
     assert Manager(owner).enqueue("domains", ["a.com"]).total == 1
 
 

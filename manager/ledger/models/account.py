@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import Boolean, Double, Uuid
+from sqlalchemy.types import BigInteger, Boolean, Double, Uuid
 from sqlmodel import Field
 
 from manager.ledger.models.base import (
@@ -49,6 +50,7 @@ class Account(LedgerModel, table=True):
     """One vendor API key; the key itself is configuration, never a row.
 
     `look_at` is when the vendor's list is to be asked next, `looked_at` when it last answered.
+    `targets` are told of all its requests and troubles, as the daemon's settings say.
     `clock_ahead` is how many seconds the vendor's clock is ahead of ours, `list_lag` how long it
     takes at most until a job shows on the list.
     """
@@ -76,6 +78,7 @@ class Account(LedgerModel, table=True):
     list_lag: float | None = Field(sa_column=Column(Double, nullable=True))
     removed_at: datetime | None = time_column()
     created_at: datetime = now_column()
+    targets: list[int] | None = Field(sa_column=Column(ARRAY(BigInteger), nullable=True))
 
 
 class EndpointPause(LedgerModel, table=True):

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import BigInteger, Uuid
+from sqlalchemy.types import BigInteger, Boolean, Uuid
 from sqlmodel import Field
 
 from manager.ledger.models.base import (
@@ -36,7 +36,9 @@ from manager.ledger.states import EnrichmentState, sql_list
 class Enrichment(LedgerModel, table=True):
     """One identifier in one lane, bought at most once per cycle however many requests want it.
 
-    `rank` orders the packer's queue: the due time, less the head start its priority is worth.
+    `rank` orders the packer's queue: the due time, less the head start its priority is worth;
+    infinity while it waits for a budget. `cause`: the request that has begun the cycle, and pays
+    for it; `tag`: that request's. `lingers`: its job may wait until it is full.
     """
 
     __tablename__ = "enrichment"
@@ -51,6 +53,8 @@ class Enrichment(LedgerModel, table=True):
         ),
         CheckConstraint("cycle > 0", name="enrichment_cycle"),
         Index("enrichment_pending", "lane_id", "rank", postgresql_where=text("state = 'pending'")),
+        # few, and what an operator looks for
+        Index("enrichment_failed", "settled_at", "id", postgresql_where=text("state = 'failed'")),
         Index("enrichment_by_job", "job_id", postgresql_where=text("job_id IS NOT NULL")),
         # each purchase updates a row twice, and each time in another index: old entries at the
         # front of the packer's queue are what makes it slow
@@ -79,6 +83,9 @@ class Enrichment(LedgerModel, table=True):
     key: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
     identifier: str = text_column()
     reason: str | None = text_column(nullable=True)
+    cause: UUID | None = Field(sa_column=Column(Uuid, nullable=True))
+    tag: str | None = text_column(nullable=True)
+    lingers: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("true")))
 
 
 class Result(LedgerModel, table=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,7 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import BigInteger, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import BigInteger, Numeric, Uuid
 from sqlmodel import Field
 
 from manager.ledger.models.base import (
@@ -30,7 +32,7 @@ from manager.ledger.models.base import (
     text_column,
     time_column,
 )
-from manager.ledger.states import ACTIVE, LIVE, JobState, sql_list
+from manager.ledger.states import ACTIVE, IN_VAIN, LIVE, JobState, sql_list
 
 
 class Job(LedgerModel, table=True):
@@ -38,6 +40,8 @@ class Job(LedgerModel, table=True):
 
     `why` says why the job is in its state; a trigger copies each move into job_event.
     `forgotten_at`: something that its results hold was forgotten, so that no file of them is kept.
+    `price`: credits a record, when it was packed; `capacity`: how many it could have held; `tags`:
+    how many enrichments of each tag it was packed with.
     """
 
     __tablename__ = "job"
@@ -112,6 +116,10 @@ class Job(LedgerModel, table=True):
             "job_by_end", "account_id", "ended_at", postgresql_where=text("ended_at IS NOT NULL")
         ),
         Index("job_by_account", "account_id", "id"),
+        # lists: those of a time, the last that ended, and the few that brought nothing
+        Index("job_created", "created_at"),
+        Index("job_ended_last", text("coalesce(ended_at, 'infinity')"), "id"),
+        Index("job_in_vain", "id", postgresql_where=text(f"state IN ({sql_list(IN_VAIN)})")),
         # small, and each of its rows is updated some eight times within minutes
         storage(fillfactor=70, vacuum_scale_factor=0.05, analyze_scale_factor=0.05),
     )
@@ -151,6 +159,9 @@ class Job(LedgerModel, table=True):
     ended_at: datetime | None = time_column()
     forgotten_at: datetime | None = time_column()
     error: str | None = text_column(nullable=True)
+    price: Decimal | None = Field(sa_column=Column(Numeric, nullable=True))
+    capacity: int | None = count_column(nullable=True)
+    tags: dict[str, int] | None = Field(sa_column=Column(JSONB, nullable=True))
 
 
 class JobEvent(LedgerModel, table=True):

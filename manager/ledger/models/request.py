@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import BigInteger, Boolean, Uuid
+from sqlalchemy.types import BigInteger, Boolean, Numeric, Uuid
 from sqlmodel import Field
 
 from manager.ledger.models.base import (
@@ -38,11 +39,15 @@ COUNTED = "fulfilled + not_found + failed + cancelled"
 
 
 class Lane(LedgerModel, table=True):
-    """What may share a job: account, endpoint, identifier type and field selection."""
+    """What may share a job: account, endpoint, identifier type and field selection.
+
+    While it is paused nothing of it is packed or submitted.
+    """
 
     __tablename__ = "lane"
     __table_args__ = (
         UniqueConstraint("account_id", "endpoint", "identifier_type", "fields", name="lane_key"),
+        CheckConstraint("(paused_at IS NULL) = (paused_reason IS NULL)", name="lane_paused"),
     )
     id: int = Field(sa_column=Column(Integer, Identity(always=True), primary_key=True))
     account_id: int = Field(
@@ -52,13 +57,20 @@ class Lane(LedgerModel, table=True):
     identifier_type: str = text_column()
     fields: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     created_at: datetime = now_column()
+    paused_reason: str | None = text_column(nullable=True)
+    paused_at: datetime | None = time_column()
 
 
 class Request(LedgerModel, table=True):
     """One enqueue call: what a caller follows. Its counters count its items by outcome.
 
     `account_key` is the caller's idempotency key, unique within its account. `idempotency_key` is
-    what callers of the first release write; a trigger makes the one of the other.
+    what callers of the first release write; a trigger makes the one of the other. `targets` are
+    told of it, besides those of its account. `traceparent` is the span that it was enqueued in, as
+    the W3C writes it.
+
+    `hits`: items that were fresh at once; `joined`: those that others have begun to buy already,
+    and repeats. `bought`: records that were bought for it, which cost `credits`.
     """
 
     __tablename__ = "request"
@@ -80,6 +92,16 @@ class Request(LedgerModel, table=True):
         Index("request_open", "id", postgresql_where=text("finished_at IS NULL")),
         # the newest of an account, lane by lane; and whether a lane holds any
         Index("request_by_lane", "lane_id", "id"),
+        # lists: of an account, of a time, by what callers have kept with them
+        Index("request_by_account", "account_id", "id"),
+        Index("request_created", "created_at"),
+        Index("request_by_tag", "tag", "id", postgresql_where=text("tag IS NOT NULL")),
+        Index(
+            "request_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_where=text("metadata IS NOT NULL"),
+        ),
         # each merge adds to its counters, which no index has: the update stays on its page
         storage(fillfactor=85, vacuum_scale_factor=0.02, analyze_scale_factor=0.05),
     )
@@ -100,10 +122,17 @@ class Request(LedgerModel, table=True):
     not_found: int = count_column()
     failed: int = count_column()
     cancelled: int = count_column()
+    traceparent: str | None = text_column(nullable=True)
     details: dict[str, Any] | None = Field(sa_column=Column("metadata", JSONB, nullable=True))
     created_at: datetime = now_column()
     finished_at: datetime | None = time_column()
     cancelled_at: datetime | None = time_column()
+    tag: str | None = text_column(nullable=True)
+    hits: int = count_column()
+    joined: int = count_column()
+    bought: int = count_column()
+    credits: Decimal = Field(sa_column=Column(Numeric, nullable=False, server_default=text("0")))
+    targets: list[int] | None = Field(sa_column=Column(ARRAY(BigInteger), nullable=True))
 
 
 class RequestItem(LedgerModel, table=True):

@@ -53,6 +53,7 @@ class VendorJob(LedgerModel, table=True):
             "first_seen_at",
             postgresql_where=text("whose = 'open'"),
         ),
+        Index("vendor_job_newest", text("coalesce(created_at, first_seen_at)"), "batch_id"),
         # a look updates each row that the list shows, up to some hundred a second
         storage(fillfactor=70, vacuum_scale_factor=0.05, vacuum_threshold=500),
     )

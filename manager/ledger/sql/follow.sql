@@ -1,10 +1,29 @@
--- name: progress: One request with its counters.
+-- name: progress: Requests with their counters, the newest first.
 SELECT r.id, a.name AS account, l.endpoint, l.identifier_type, l.fields, r.priority, r.total, r.fulfilled, r.not_found, r.failed,
-       r.cancelled, r.metadata, r.created_at, r.finished_at, r.cancelled_at
+       r.cancelled, r.metadata, r.created_at, r.finished_at, r.cancelled_at,
+       r.tag, r.hits, r.joined, r.bought, r.credits,
+       (SELECT told FROM waiting_for w) AS waits_for
 FROM request r JOIN lane l ON l.id = r.lane_id JOIN account a ON a.id = l.account_id
-WHERE r.id = %(id)s
+WHERE r.id = ANY (%(ids)s::uuid[])
+ORDER BY r.id DESC
 
--- name: results: A request's items in the caller's order, from a position on: at most `limit`, and no
+-- name: find: A page of the requests that are asked for, the newest first, from before one on. What is looked
+-- up by metadata is an array, which keeps to its index.
+SELECT r.id FROM request r
+WHERE (%(before)s::uuid IS NULL OR r.id < %(before)s::uuid)
+  AND (%(open)s::boolean IS NULL OR (r.finished_at IS NULL) = %(open)s::boolean)
+  AND (%(account)s::text IS NULL OR r.account_id = (SELECT id FROM account WHERE name = %(account)s::text))
+  AND (%(tag)s::text IS NULL OR r.tag = %(tag)s::text)
+  AND (%(idempotency_key)s::text IS NULL OR r.account_key = %(idempotency_key)s::text)
+  AND (%(metadata)s::jsonb IS NULL OR r.id = ANY (ARRAY(
+       SELECT id FROM request WHERE request.metadata @> %(metadata)s::jsonb)))
+  AND (%(since)s::timestamptz IS NULL OR r.created_at >= %(since)s::timestamptz)
+  AND (%(within)s::interval IS NULL OR r.created_at >= clock_timestamp() - %(within)s::interval)
+ORDER BY r.id DESC
+LIMIT %(limit)s::integer
+
+-- name: results: A request's items in the caller's order, from a position on: at most `limit`, of
+-- these outcomes (`waiting`: none yet), and no
 -- more records than `bytes` as they are stored, but one at least. Records are the text of their JSON,
 -- so that nothing of them is lost on the way to who reads it.
 SELECT page.position, page.identifier, page.outcome, page.endpoint, page.internal_id,
@@ -21,6 +40,9 @@ FROM (
         FROM request_item i JOIN request q ON q.id = i.request_id JOIN lane l ON l.id = q.lane_id
         LEFT JOIN result t USING (enrichment_id, cycle)
         WHERE i.request_id = %(id)s AND i.position >= %(position)s
+          AND (%(outcomes)s::text[] IS NULL
+               OR coalesce(CASE WHEN i.cancelled THEN 'cancelled' ELSE t.outcome END, 'waiting')
+                  = ANY (%(outcomes)s::text[]))
         ORDER BY i.position
         LIMIT %(limit)s
     ) item

@@ -136,5 +136,18 @@ UPDATE result SET reason = regexp_replace(reason, %(pattern)s, %(blank)s, 'gi') 
 -- name: rewrite_enrichments: The same of what is tried again.
 UPDATE enrichment SET reason = regexp_replace(reason, %(pattern)s, %(blank)s, 'gi') WHERE reason ~* %(pattern)s
 
+-- name: rewrite_actions: The same of why operators have done something, and with what.
+UPDATE operator_action SET why = regexp_replace(why, %(pattern)s, %(blank)s, 'gi'),
+    arguments = regexp_replace(arguments::text, %(pattern)s, %(blank)s, 'gi')::jsonb
+WHERE why ~* %(pattern)s OR arguments::text ~* %(pattern)s
+
+-- name: rewrite_notices: The same of what targets are told of jobs, and of what they have answered.
+UPDATE notice SET payload = regexp_replace(payload::text, %(pattern)s, %(blank)s, 'gi')::jsonb,
+    error = regexp_replace(error, %(pattern)s, %(blank)s, 'gi')
+WHERE error ~* %(pattern)s OR (request_id IS NULL AND payload::text ~* %(pattern)s)
+
+-- name: rewrite_attempts: The same of each try.
+UPDATE notice_attempt SET error = regexp_replace(error, %(pattern)s, %(blank)s, 'gi') WHERE error ~* %(pattern)s
+
 -- name: renew_statistics: The planner's statistics have values of rows in them.
 ANALYZE enrichment, request_item, result, stray, job_event

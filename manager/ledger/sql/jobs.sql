@@ -13,20 +13,6 @@ ORDER BY a.name, s.number
 -- name: account: The account of a job. No row: there is no such job.
 SELECT a.name FROM job j JOIN account a ON a.id = j.account_id WHERE j.id = %(job_id)s
 
--- name: history: What happened to a job.
-SELECT at, from_state, to_state, why, by FROM job_event WHERE job_id = %(job_id)s ORDER BY id
-
--- name: strays: The envelopes of a job that settled nothing.
-SELECT count(*) AS count FROM stray WHERE job_id = %(job_id)s
-
--- name: vendor_jobs: What was seen on the vendor's list, newest first.
-SELECT a.name AS account, v.batch_id, v.whose, v.job_id, v.entity, v.action, v.status, v.identifier_count,
-       v.result_count, v.created_at, v.completed_at, v.first_seen_at, v.last_seen_at, v.judged_at,
-       v.judged_why AS why
-FROM vendor_job v JOIN account a ON a.id = v.account_id
-WHERE (%(account)s::text IS NULL OR a.name = %(account)s) AND (%(whose)s::text IS NULL OR v.whose = %(whose)s)
-ORDER BY coalesce(v.created_at, v.first_seen_at) DESC, v.batch_id LIMIT %(limit)s
-
 -- name: outcomes: How the job's enrichments ended.
 SELECT count(*) FILTER (WHERE outcome = 'fulfilled') AS fulfilled,
        count(*) FILTER (WHERE outcome = 'not_found') AS not_found

@@ -2,15 +2,15 @@
 SELECT pg_try_advisory_lock(hashtext(current_schema() || ' look'), %(account_id)s) AS locked
 
 -- name: due: The look that is due. No row: none is.
-SELECT look_at, look_failures FROM account
+SELECT look_at, look_failures, looked_at FROM account
 WHERE id = %(account_id)s AND look_at <= clock_timestamp() AND removed_at IS NULL
 
 -- name: look_now: A hint, for example a webhook: look at once.
 UPDATE account SET look_at = clock_timestamp() WHERE id = %(account_id)s
 
--- name: look_by: Look no later than that.
+-- name: look_by: Look no later than that, unless the vendor does not answer: then it is given its time.
 UPDATE account SET look_at = least(look_at, clock_timestamp() + make_interval(secs => %(wait)s))
-WHERE id = %(account_id)s
+WHERE id = %(account_id)s AND look_error IS NULL
 
 -- name: schedule: When to look next, unless a hint came meanwhile.
 UPDATE account SET
@@ -22,6 +22,10 @@ UPDATE account SET
                          ELSE look_failures END
 WHERE id = %(account_id)s
 RETURNING greatest(extract(epoch FROM look_at - clock_timestamp()), 0)::float AS wait
+
+-- name: say_nothing_is_heard: What our jobs at the vendor wait for while its list cannot be had.
+UPDATE job SET waits_for = %(waits_for)s
+WHERE account_id = %(account_id)s AND state IN ('pending', 'processing') AND waits_for IS DISTINCT FROM %(waits_for)s
 
 -- name: horizon: How far back the list has to be read: to the oldest of our jobs whose end is not known
 -- yet; and which those are. By the vendor's clock, and further as long as that is not known.
@@ -84,13 +88,15 @@ UPDATE job j SET
     processing_at = CASE WHEN s.state = 'processing' THEN coalesce(j.processing_at, clock_timestamp()) END,
     result_count = v.result_count, entities_fulfilled = v.entities_fulfilled
 FROM vendor_job v, LATERAL (
-    SELECT CASE WHEN (v.stage, old.state) = ('pending', 'pending') THEN 'pending' ELSE 'processing' END AS state
+    SELECT CASE WHEN (v.stage, old.state) = ('pending', 'pending') THEN 'pending' ELSE 'processing' END AS state,
+           old.state AS before
     FROM job old WHERE old.id = v.job_id
 ) s
 WHERE v.job_id = j.id AND j.account_id = %(account_id)s AND j.state IN ('pending', 'processing')
   AND v.stage IN ('pending', 'processing')
-  AND (j.state <> s.state OR j.failures > 0 OR j.looks > 0 OR j.error IS NOT NULL
+  AND (j.state <> s.state OR j.waits_for IS NOT NULL OR j.failures > 0 OR j.looks > 0 OR j.error IS NOT NULL
        OR j.result_count IS DISTINCT FROM v.result_count OR j.vendor_status IS DISTINCT FROM v.status)
+RETURNING j.id, j.batch_id, s.before, j.state, j.why
 
 -- name: ended: Our jobs that the vendor is done with: their slots are free, their results wait to be merged.
 UPDATE job j SET
@@ -104,7 +110,7 @@ UPDATE job j SET
 FROM vendor_job v
 WHERE v.job_id = j.id AND j.account_id = %(account_id)s AND j.state IN ('pending', 'processing')
   AND v.stage IN ('completed', 'failed', 'stopped')
-RETURNING j.id
+RETURNING j.id, j.batch_id, '' AS before, j.state, j.why
 
 -- name: count_look: One more look for what is unresolved, as far back as the list was read; and news of those
 -- that may be it make it due. A look that began `late` after the call had ended would
@@ -220,10 +226,19 @@ FROM (
     ) last
 ) past ON true
 
--- name: waiting: Whether work waits for a slot: jobs that are packed, or enrichments that may be.
-SELECT EXISTS (SELECT FROM job WHERE account_id = %(account_id)s AND state = 'packed')
-    OR EXISTS (SELECT FROM lane l WHERE l.account_id = %(account_id)s
-               AND EXISTS (SELECT FROM enrichment e WHERE e.lane_id = l.id AND e.state = 'pending')) AS waiting
+-- name: waiting: Whether work waits for a slot: jobs that are packed, or enrichments that may be, which those
+-- are not that are held for a budget, or of a lane that is paused.
+SELECT EXISTS (SELECT FROM job j JOIN lane l ON l.id = j.lane_id
+               WHERE j.account_id = %(account_id)s AND j.state = 'packed' AND l.paused_at IS NULL)
+    OR EXISTS (SELECT FROM lane l WHERE l.account_id = %(account_id)s AND l.paused_at IS NULL
+               AND EXISTS (SELECT FROM enrichment e WHERE e.lane_id = l.id AND e.state = 'pending' AND e.rank < 'infinity')) AS waiting
+
+-- name: list_wanted: Whether the list itself is to be asked, whatever a single job may tell: it was not had for too
+-- long, or a submission was refused since. Then others' jobs may have taken the slots.
+SELECT a.looked_at IS NULL OR a.looked_at < clock_timestamp() - %(longest)s::interval
+       OR EXISTS (SELECT FROM job WHERE account_id = a.id AND state = 'packed' AND failures > 0
+                  AND submitting_at > a.looked_at) AS wanted
+FROM account a WHERE a.id = %(account_id)s
 
 -- name: heard: Whether the vendor's webhooks have come for the last jobs that ended.
 SELECT count(*) >= 3 AND bool_and(webhook_at IS NOT NULL) AS heard

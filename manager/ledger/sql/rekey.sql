@@ -4,27 +4,20 @@ SELECT key_rules FROM ledger
 -- name: ruled: All that can follow these rules does.
 UPDATE ledger SET key_rules = %(rules)s
 
--- name: unruly: The next enrichments whose keys may be others by today's rules.
-SELECT e.id, l.identifier_type, e.key, e.identifier, e.state
-FROM enrichment e JOIN lane l ON l.id = e.lane_id
-WHERE e.id > %(after)s
-  AND CASE l.identifier_type
-      WHEN 'professional_network_profile_urls'
-      THEN e.key !~ '^https://linkedin[.]com/(company|school|showcase|in)/[a-z0-9-]+$'
-      WHEN 'names' THEN e.key ~ '[^ -~]'
-      WHEN 'business_emails' THEN e.key ~ '[^ -~]' END
-ORDER BY e.id
-LIMIT %(limit)s
+-- name: old: Enrichments whose keys may be others by today's rules. Stands for `old` in others' statements.
+(SELECT e.id, l.identifier_type, e.key, e.identifier, e.state
+ FROM enrichment e JOIN lane l ON l.id = e.lane_id
+ WHERE CASE l.identifier_type
+       WHEN 'professional_network_profile_urls'
+       THEN e.key !~ '^https://linkedin[.]com/(company|school|showcase|in)/[a-z0-9-]+$'
+       WHEN 'names' THEN e.key ~ '[^ -~]'
+       WHEN 'business_emails' THEN e.key ~ '[^ -~]' END)
+
+-- name: unruly: The next of them.
+SELECT e.* FROM old e WHERE e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
 
 -- name: ended_in: Those of them that have ended in the job.
-SELECT e.id, l.identifier_type, e.key, e.identifier, e.state
-FROM result r JOIN enrichment e ON e.id = r.enrichment_id JOIN lane l ON l.id = e.lane_id
-WHERE r.job_id = %(job_id)s
-  AND CASE l.identifier_type
-      WHEN 'professional_network_profile_urls'
-      THEN e.key !~ '^https://linkedin[.]com/(company|school|showcase|in)/[a-z0-9-]+$'
-      WHEN 'names' THEN e.key ~ '[^ -~]'
-      WHEN 'business_emails' THEN e.key ~ '[^ -~]' END
+SELECT e.* FROM old e JOIN result r ON r.enrichment_id = e.id WHERE r.job_id = %(job_id)s
 
 -- name: rekey: Gives each its key by today's rules, unless another has it: then both stay as they are. What is
 -- in a job stays, too: a daemon of the release before may be the one to merge it. Of several that are one

@@ -28,11 +28,13 @@ WHERE e.id = mended.enrichment_id AND e.cycle = mended.cycle AND e.state = 'fail
 -- name: tally: Counts them for the requests that wanted them: no more as failed.
 WITH mended AS (
     SELECT i.request_id,
+           count(DISTINCT e.id) FILTER (WHERE r.outcome = 'fulfilled' AND e.cause = i.request_id AND e.cycle = r.cycle) AS bought,
            count(*) FILTER (WHERE r.outcome = 'fulfilled') AS fulfilled,
            count(*) FILTER (WHERE r.outcome = 'not_found') AS not_found,
            count(*) AS all
     FROM unnest(%(ids)s::bigint[], %(cycles)s::integer[]) AS mended (enrichment_id, cycle)
     JOIN result r USING (enrichment_id, cycle) JOIN request_item i USING (enrichment_id, cycle)
+    JOIN enrichment e ON e.id = r.enrichment_id
     WHERE NOT i.cancelled
     GROUP BY i.request_id
 ), locked AS (
@@ -40,7 +42,8 @@ WITH mended AS (
 )
 UPDATE request SET
     fulfilled = request.fulfilled + m.fulfilled, not_found = request.not_found + m.not_found,
-    failed = request.failed - m.all
+    failed = request.failed - m.all, bought = request.bought + m.bought,
+    credits = request.credits + m.bought * coalesce((SELECT price FROM job WHERE id = %(job_id)s), 0)
 FROM mended m, locked
 WHERE request.id = m.request_id AND locked.id = request.id
 

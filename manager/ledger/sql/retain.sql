@@ -210,12 +210,103 @@ WITH page AS MATERIALIZED (
 SELECT (SELECT concat(account_id, ' ', batch_id) FROM page ORDER BY account_id DESC, batch_id DESC LIMIT 1) AS place,
        (SELECT count(*) FROM gone) AS removed
 
--- name: lanes: Removes those that hold nothing any more. The account's lock keeps callers from one that goes.
+-- name: oldest_notice: The newest notice that is one too many.
+SELECT position::text AS key FROM notice ORDER BY position DESC OFFSET %(count)s LIMIT 1
+
+-- name: notices: Removes old ones that have ended, with their history, and those of accounts that are gone.
+WITH page AS MATERIALIZED (
+    SELECT id, position FROM notice WHERE position > %(place)s::bigint ORDER BY position LIMIT %(limit)s
+), old AS MATERIALIZED (
+    SELECT n.id FROM page JOIN notice n USING (id)
+    WHERE (n.ended_at IS NOT NULL
+           AND (n.ended_at < now() - %(age)s::interval OR n.position <= %(beyond)s::bigint))
+       OR NOT EXISTS (SELECT FROM account a WHERE a.id = n.account_id)
+    FOR UPDATE OF n SKIP LOCKED
+), gone AS (
+    DELETE FROM notice n USING old WHERE n.id = old.id RETURNING 1
+)
+SELECT (SELECT max(position)::text FROM page) AS place, (SELECT count(*) FROM gone) AS removed
+
+-- name: targets: Removes those that nobody is told at any more: no notice, no account, and no request that is open,
+-- or may be again, names them. One that a caller is about to name is locked, and passed over. Requests are read
+-- only where a target has no notice left.
+WITH page AS MATERIALIZED (
+    SELECT id FROM target WHERE id > %(place)s::bigint ORDER BY id LIMIT %(limit)s
+), untold AS MATERIALIZED (
+    SELECT t.id FROM page JOIN target t USING (id)
+    WHERE t.created_at < now() - interval '1 day'
+      AND NOT EXISTS (SELECT FROM notice n WHERE n.target_id = t.id)
+), named AS MATERIALIZED (
+    SELECT unnest(targets) AS id FROM request
+    WHERE targets IS NOT NULL AND (finished_at IS NULL OR (failed > 0 AND cancelled_at IS NULL))
+    UNION SELECT unnest(targets) FROM account
+), unused AS MATERIALIZED (
+    SELECT t.id FROM untold JOIN target t USING (id)
+    WHERE NOT EXISTS (SELECT FROM notice n WHERE n.target_id = t.id)
+      AND untold.id NOT IN (SELECT id FROM named WHERE id IS NOT NULL)
+    FOR UPDATE OF t SKIP LOCKED
+), gone AS (
+    DELETE FROM target t USING unused WHERE t.id = unused.id RETURNING 1
+)
+SELECT (SELECT max(id)::text FROM page) AS place, (SELECT count(*) FROM gone) AS removed
+
+-- name: oldest_action: The newest action of an operator that is one too many.
+SELECT id::text AS key FROM operator_action ORDER BY id DESC OFFSET %(count)s LIMIT 1
+
+-- name: actions: Removes old ones, with what they say they have touched: so many objects at most, and then
+-- again from the same place, until none is left.
+WITH page AS MATERIALIZED (
+    SELECT id, at FROM operator_action WHERE id > %(place)s::bigint ORDER BY id LIMIT %(limit)s
+), old AS MATERIALIZED (
+    SELECT id FROM page WHERE at < now() - %(age)s::interval OR id <= %(beyond)s::bigint
+), touched AS MATERIALIZED (
+    SELECT o.kind, o.object, o.action_id
+    FROM old JOIN operator_action_object o ON o.action_id = old.id LIMIT 10 * %(limit)s
+), objects AS (
+    DELETE FROM operator_action_object o USING touched t
+    WHERE o.kind = t.kind AND o.object = t.object AND o.action_id = t.action_id
+), more AS MATERIALIZED (
+    SELECT count(*) = 10 * %(limit)s AS left_over FROM touched
+), gone AS (
+    DELETE FROM operator_action a USING old, more WHERE a.id = old.id AND NOT more.left_over RETURNING 1
+)
+SELECT CASE WHEN (SELECT left_over FROM more) THEN %(place)s::bigint::text ELSE (SELECT max(id)::text FROM page) END
+           AS place,
+       (SELECT count(*) FROM gone) AS removed
+
+-- name: held: Forgets of what was held for a budget that it was, where it does not wait any more.
+WITH page AS MATERIALIZED (
+    SELECT enrichment_id FROM held WHERE enrichment_id > %(place)s::bigint ORDER BY enrichment_id LIMIT %(limit)s
+), waiting AS MATERIALIZED (
+    SELECT e.id FROM page JOIN enrichment e ON e.id = page.enrichment_id
+    WHERE e.state = 'pending' AND e.rank = 'infinity'
+), gone AS (
+    DELETE FROM held h USING page
+    WHERE h.enrichment_id = page.enrichment_id AND h.enrichment_id NOT IN (SELECT id FROM waiting)
+    RETURNING 1
+)
+SELECT (SELECT max(enrichment_id)::text FROM page) AS place, (SELECT count(*) FROM gone) AS removed
+
+-- name: stats: Removes old counts of days; those of accounts that are gone, when no budget needs them.
+WITH page AS MATERIALIZED (
+    SELECT id FROM day_counter WHERE id > %(place)s::bigint ORDER BY id LIMIT %(limit)s
+), gone AS (
+    DELETE FROM day_counter d USING page
+    WHERE d.id = page.id
+      AND (d.at < now() - %(age)s::interval
+           OR (d.at < now() - interval '63 days'
+               AND NOT EXISTS (SELECT FROM account a WHERE a.id = d.account_id)))
+    RETURNING 1
+)
+SELECT (SELECT max(id)::text FROM page) AS place, (SELECT count(*) FROM gone) AS removed
+
+-- name: lanes: Removes those that hold nothing any more, and are not paused. The account's lock keeps callers
+-- from one that goes.
 WITH page AS MATERIALIZED (
     SELECT id FROM lane WHERE id > %(place)s::integer ORDER BY id LIMIT %(limit)s
 ), empty AS MATERIALIZED (
     SELECT l.id FROM page JOIN lane l USING (id) JOIN account a ON a.id = l.account_id
-    WHERE l.created_at < now() - interval '1 day'
+    WHERE l.created_at < now() - interval '1 day' AND l.paused_at IS NULL
       AND NOT EXISTS (SELECT FROM enrichment e WHERE e.lane_id = l.id)
       AND NOT EXISTS (SELECT FROM request r WHERE r.lane_id = l.id)
       AND NOT EXISTS (SELECT FROM job j WHERE j.lane_id = l.id)
@@ -257,3 +348,44 @@ WITH taken AS (
 )
 INSERT INTO account_counter (account_id, name, amount)
 SELECT account_id, name, sum(amount) FROM taken GROUP BY account_id, name HAVING sum(amount) <> 0
+
+-- name: add_up_waiting: The same of what waits.
+WITH taken AS (
+    DELETE FROM waiting_counter WHERE id = ANY (ARRAY(
+        SELECT id FROM waiting_counter
+        WHERE (SELECT count(*) > count(DISTINCT (lane_id, tag)) FROM waiting_counter)
+        ORDER BY id LIMIT 100000 FOR UPDATE SKIP LOCKED))
+    RETURNING lane_id, tag, amount
+)
+INSERT INTO waiting_counter (lane_id, tag, amount)
+SELECT lane_id, tag, sum(amount) FROM taken GROUP BY lane_id, tag HAVING sum(amount) <> 0
+
+-- name: add_up_hours: Makes one of the rows that each number of an hour has got since the last time.
+WITH since AS MATERIALIZED (
+    SELECT date_trunc('hour', min(at) AT TIME ZONE %(timezone)s) AT TIME ZONE %(timezone)s AS at
+    FROM day_counter WHERE level = 0
+), taken AS (
+    DELETE FROM day_counter WHERE id = ANY (ARRAY(
+        SELECT d.id FROM day_counter d, since WHERE d.at >= since.at AND d.level < 2
+        ORDER BY d.at LIMIT 100000 FOR UPDATE OF d SKIP LOCKED))
+    RETURNING at, account_id, lane_id, endpoint, tag, name, amount
+)
+INSERT INTO day_counter (at, level, account_id, lane_id, endpoint, tag, name, amount)
+SELECT min(at), 1, account_id, lane_id, endpoint, tag, name, sum(amount) FROM taken
+GROUP BY date_trunc('hour', at AT TIME ZONE %(timezone)s), account_id, lane_id, endpoint, tag, name
+HAVING sum(amount) <> 0
+
+-- name: add_up_days: Makes one of the hours of the oldest day that ended two months ago. No budget needs them.
+WITH day AS MATERIALIZED (
+    SELECT date_trunc('day', min(at) AT TIME ZONE %(timezone)s) AT TIME ZONE %(timezone)s AS since
+    FROM day_counter WHERE level = 1 AND at < now() - interval '63 days'
+), taken AS (
+    DELETE FROM day_counter WHERE id = ANY (ARRAY(
+        SELECT d.id FROM day_counter d, day
+        WHERE d.at >= day.since AND d.at < day.since + interval '1 day' AND d.level > 0
+        ORDER BY d.at LIMIT 100000 FOR UPDATE OF d SKIP LOCKED))
+    RETURNING at, account_id, lane_id, endpoint, tag, name, amount
+)
+INSERT INTO day_counter (at, level, account_id, lane_id, endpoint, tag, name, amount)
+SELECT min(at), 2, account_id, lane_id, endpoint, tag, name, sum(amount) FROM taken
+GROUP BY account_id, lane_id, endpoint, tag, name HAVING sum(amount) <> 0

@@ -3,14 +3,21 @@ SELECT count(*) AS count FROM (
     SELECT FROM enrichment WHERE job_id = %(job_id)s ORDER BY key FOR UPDATE
 ) locked
 
--- name: settle_job: Writes the ends that `result` holds for this job into its enrichments.
-UPDATE enrichment e SET state = r.outcome, job_id = NULL, settled_at = r.fetched_at, reason = r.reason
-FROM result r
-WHERE r.job_id = %(job_id)s AND r.enrichment_id = e.id AND r.cycle = e.cycle
-  AND e.state IN ('packed', 'pending')
+-- name: settle_job: Writes the ends that `result` holds for this job into its enrichments. How many of what it
+-- has bought which request was the cause of.
+WITH settled AS (
+    UPDATE enrichment e SET state = r.outcome, job_id = NULL, settled_at = r.fetched_at, reason = r.reason
+    FROM result r
+    WHERE r.job_id = %(job_id)s AND r.enrichment_id = e.id AND r.cycle = e.cycle
+      AND e.state IN ('packed', 'pending')
+    RETURNING r.outcome, e.cause
+)
+SELECT cause AS request_id, count(*) AS count FROM settled
+WHERE outcome = 'fulfilled' AND cause IS NOT NULL GROUP BY cause
 
 -- name: tally: Adds what the job has settled to the requests that wanted it; a request whose last item
--- this was is finished. Requests are locked in the order of their ids: no deadlocks.
+-- this was is finished. What was bought counts for the request that began the purchase. Requests are locked in
+-- the order of their ids: no deadlocks.
 WITH settled AS (
     SELECT i.request_id,
            count(*) FILTER (WHERE r.outcome = 'fulfilled') AS fulfilled,
@@ -19,6 +26,8 @@ WITH settled AS (
     FROM result r JOIN request_item i USING (enrichment_id, cycle)
     WHERE r.job_id = %(job_id)s AND NOT i.cancelled
     GROUP BY i.request_id
+), bought AS (
+    SELECT * FROM unnest(%(causes)s::uuid[], %(counts)s::integer[]) AS bought (request_id, count)
 ), locked AS (
     SELECT request.id FROM request WHERE id IN (SELECT request_id FROM settled)
     ORDER BY id FOR UPDATE
@@ -27,10 +36,12 @@ UPDATE request SET
     fulfilled = request.fulfilled + s.fulfilled,
     not_found = request.not_found + s.not_found,
     failed = request.failed + s.failed,
+    bought = request.bought + coalesce(b.count, 0),
+    credits = request.credits + coalesce(b.count * (SELECT price FROM job WHERE id = %(job_id)s), 0),
     finished_at = CASE WHEN request.fulfilled + request.not_found + request.failed + request.cancelled
                             + s.fulfilled + s.not_found + s.failed = request.total
                        THEN clock_timestamp() END
-FROM settled s, locked
+FROM settled s LEFT JOIN bought b USING (request_id), locked
 WHERE request.id = s.request_id AND locked.id = request.id
 RETURNING request.id, request.finished_at IS NOT NULL AS finished
 

@@ -8,19 +8,29 @@ SELECT c.relname::text AS name, t.counted IS NOT NULL AS exact,
 FROM (VALUES
     ('account', CASE WHEN pg_relation_size('account') < %(small)s THEN (SELECT count(*) FROM account) END),
     ('account_counter', CASE WHEN pg_relation_size('account_counter') < %(small)s THEN (SELECT count(*) FROM account_counter) END),
+    ('budget', CASE WHEN pg_relation_size('budget') < %(small)s THEN (SELECT count(*) FROM budget) END),
+    ('day_counter', CASE WHEN pg_relation_size('day_counter') < %(small)s THEN (SELECT count(*) FROM day_counter) END),
     ('endpoint_pause', CASE WHEN pg_relation_size('endpoint_pause') < %(small)s THEN (SELECT count(*) FROM endpoint_pause) END),
     ('enrichment', CASE WHEN pg_relation_size('enrichment') < %(small)s THEN (SELECT count(*) FROM enrichment) END),
     ('forgetting', CASE WHEN pg_relation_size('forgetting') < %(small)s THEN (SELECT count(*) FROM forgetting) END),
+    ('held', CASE WHEN pg_relation_size('held') < %(small)s THEN (SELECT count(*) FROM held) END),
     ('job', CASE WHEN pg_relation_size('job') < %(small)s THEN (SELECT count(*) FROM job) END),
     ('job_event', CASE WHEN pg_relation_size('job_event') < %(small)s THEN (SELECT count(*) FROM job_event) END),
     ('lane', CASE WHEN pg_relation_size('lane') < %(small)s THEN (SELECT count(*) FROM lane) END),
     ('ledger', CASE WHEN pg_relation_size('ledger') < %(small)s THEN (SELECT count(*) FROM ledger) END),
+    ('operator_action', CASE WHEN pg_relation_size('operator_action') < %(small)s THEN (SELECT count(*) FROM operator_action) END),
+    ('operator_action_object', CASE WHEN pg_relation_size('operator_action_object') < %(small)s THEN (SELECT count(*) FROM operator_action_object) END),
+    ('notice', CASE WHEN pg_relation_size('notice') < %(small)s THEN (SELECT count(*) FROM notice) END),
+    ('notice_attempt', CASE WHEN pg_relation_size('notice_attempt') < %(small)s THEN (SELECT count(*) FROM notice_attempt) END),
+    ('price', CASE WHEN pg_relation_size('price') < %(small)s THEN (SELECT count(*) FROM price) END),
     ('request', CASE WHEN pg_relation_size('request') < %(small)s THEN (SELECT count(*) FROM request) END),
     ('request_item', CASE WHEN pg_relation_size('request_item') < %(small)s THEN (SELECT count(*) FROM request_item) END),
     ('result', CASE WHEN pg_relation_size('result') < %(small)s THEN (SELECT count(*) FROM result) END),
     ('retention', CASE WHEN pg_relation_size('retention') < %(small)s THEN (SELECT count(*) FROM retention) END),
     ('slot', CASE WHEN pg_relation_size('slot') < %(small)s THEN (SELECT count(*) FROM slot) END),
     ('stray', CASE WHEN pg_relation_size('stray') < %(small)s THEN (SELECT count(*) FROM stray) END),
+    ('target', CASE WHEN pg_relation_size('target') < %(small)s THEN (SELECT count(*) FROM target) END),
+    ('waiting_counter', CASE WHEN pg_relation_size('waiting_counter') < %(small)s THEN (SELECT count(*) FROM waiting_counter) END),
     ('vendor_job', CASE WHEN pg_relation_size('vendor_job') < %(small)s THEN (SELECT count(*) FROM vendor_job) END)
 ) AS t (name, counted)
 JOIN pg_class c ON c.oid = to_regclass(t.name) LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
@@ -84,3 +94,14 @@ WHERE (v.whose IN ('foreign', 'empty') OR (v.whose = 'open' AND a.removed_at IS 
   AND v.last_seen_at < now() - interval '1 day'
   AND v.first_seen_at < coalesce((SELECT min(j.submitting_at) FROM job j
                                   WHERE j.account_id = v.account_id AND j.state = 'submitting'), 'infinity')
+
+-- name: notices: How many notices it would remove.
+SELECT count(*) AS notices FROM notice TABLESAMPLE SYSTEM (%(percent)s)
+WHERE ended_at IS NOT NULL AND (ended_at < now() - %(age)s::interval OR position <= %(beyond)s::bigint)
+
+-- name: actions: How many actions of operators, with what they have touched.
+SELECT count(*) AS actions FROM operator_action TABLESAMPLE SYSTEM (%(percent)s)
+WHERE at < now() - %(age)s::interval OR id <= %(beyond)s::bigint
+
+-- name: stats: How many counts of days.
+SELECT count(*) AS counts FROM day_counter TABLESAMPLE SYSTEM (%(percent)s) WHERE at < now() - %(age)s::interval

@@ -1,10 +1,11 @@
--- name: due_job: The job with what its submission needs. No row: it is not due, or its account or endpoint
--- is paused.
+-- name: due_job: The job with what its submission needs. No row: it is not due, or its account, endpoint or
+-- lane is paused.
 SELECT job.id, job.identifier_count, job.attempts, job.failures,
        lane.id AS lane_id, lane.endpoint, lane.identifier_type, lane.fields
 FROM job JOIN lane ON lane.id = job.lane_id JOIN account ON account.id = job.account_id
 WHERE job.id = %(job_id)s AND job.account_id = %(account_id)s AND job.state = 'packed'
   AND job.due_at <= now() AND account.paused_at IS NULL AND account.removed_at IS NULL
+  AND lane.paused_at IS NULL
   AND NOT EXISTS (SELECT FROM endpoint_pause p
                   WHERE p.account_id = job.account_id AND p.endpoint = lane.endpoint)
 
