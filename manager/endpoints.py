@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from manager.errors import InvalidRequestError
+from manager.errors import InvalidRequestError, quoted
 from manager.identifiers import IdentifierType
 
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -99,9 +99,9 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 
 def endpoint(name: str) -> Endpoint:
     """The endpoint of that name. Raises InvalidRequestError when there is none."""
-    found = ENDPOINTS.get(name)
+    found = ENDPOINTS.get(name) if isinstance(name, str) else None
     if found is None:
-        raise InvalidRequestError(f"endpoint: {name!r} is not one of {', '.join(ENDPOINTS)}.")
+        raise InvalidRequestError(f"endpoint: {quoted(name)} is not one of {', '.join(ENDPOINTS)}.")
     return found
 
 

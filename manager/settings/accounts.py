@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from manager.errors import ConfigurationError
 from manager.settings.names import CONFIG, variable
-from manager.settings.values import CallsPerMinute, Cap, HttpUrl
+from manager.settings.prices import Prices, over
+from manager.settings.values import CallsPerMinute, Cap, HttpUrl, TargetText, from_json
+from manager.targets import Event
 
 NO_TABLES = "{}"
 """As the value of ENRICHD_ACCOUNTS: what the file and other variables say of accounts is void."""
@@ -18,8 +22,8 @@ NO_TABLES = "{}"
 class AccountSettings:
     """What concerns one account, complete.
 
-    `vendor_url` is a base URL. `single`: whether the settings outside any table are this account's
-    own, its key among them.
+    `vendor_url` is a base URL. `prices`: credits a record, by endpoint. `single`: whether the
+    settings outside any table are this account's own, its key among them.
     """
 
     name: str
@@ -27,7 +31,14 @@ class AccountSettings:
     vendor_url: str
     vendor_api_key: SecretStr | None
     vendor_calls_per_minute: int
+    prices: Mapping[str, Decimal] = field(default_factory=dict, hash=False)
+    notify: tuple[str, ...] = ()
+    notify_events: tuple[Event, ...] = ()
     single: bool = False
+
+    def price(self, endpoint: str) -> Decimal | None:
+        """Credits that a record of the endpoint costs; None when that is not configured."""
+        return self.prices.get(endpoint)
 
     @property
     def api_key(self) -> str:
@@ -56,6 +67,20 @@ class AccountTable(BaseModel):
         None, description="Calls a minute assumed per endpoint until the vendor's headers tell"
     )
 
+    price: Prices | None = Field(
+        None, description="Credits that a record costs, of each endpoint that differs"
+    )
+
+    notify: list[TargetText] | None = Field(
+        None, description="Targets that are told of its requests and of what it is in trouble with"
+    )
+    notify_events: list[Event] | None = Field(None, description="Events that these are told")
+
+    @field_validator("price", "notify", "notify_events", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        return from_json(value)
+
     def over(self, single: AccountSettings, name: str) -> AccountSettings:
         """The settings of account `name`: this table's, and where it is silent those of `single`.
 
@@ -69,5 +94,10 @@ class AccountTable(BaseModel):
             vendor_url=self.vendor_url or single.vendor_url,
             vendor_api_key=key or None,
             vendor_calls_per_minute=self.vendor_calls_per_minute or single.vendor_calls_per_minute,
+            prices=over(self.price, single.prices),
+            notify=single.notify if self.notify is None else tuple(self.notify),
+            notify_events=(
+                single.notify_events if self.notify_events is None else tuple(self.notify_events)
+            ),
             single=is_single,
         )

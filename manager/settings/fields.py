@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from manager.settings.accounts import NO_TABLES, AccountTable
 from manager.settings.names import PREFIX, variable
+from manager.settings.prices import Budget, Prices, Timezone, differ
 from manager.settings.redis_url import RedisUrl
 from manager.settings.values import (
     AccountName,
+    AllowedTarget,
+    BrokerUrl,
     CallsPerMinute,
     Cap,
     Count,
@@ -23,7 +25,23 @@ from manager.settings.values import (
     PositiveSeconds,
     PostgresUrl,
     Seconds,
+    TargetAddress,
+    TargetName,
+    TargetText,
+    WebhookSecret,
+    from_json,
 )
+from manager.settings.web import (
+    ANYBODY,
+    HeaderName,
+    HostName,
+    Network,
+    Role,
+    SessionKey,
+    UserName,
+    UserToken,
+)
+from manager.targets import Event
 
 
 class Fields(BaseSettings):
@@ -116,6 +134,17 @@ class Fields(BaseSettings):
         None, description="Public base URL of `enrichd web`; when set, jobs carry a webhook"
     )
 
+    # Prices and budgets
+    price: Prices = Field(
+        {}, description="Credits that a record costs, of each endpoint; at most, where it varies"
+    )
+    budgets: list[Budget] = Field(
+        [],
+        description="Most credits, or records, that may be spent per day or month, of an account, "
+        "a tag, both, or in all; what is over waits, or is refused where the budget is hard",
+    )
+    budget_timezone: Timezone = Field("UTC", description="Time zone in which days and months begin")
+
     # Packing
     job_size: int = Field(
         10_000,
@@ -163,6 +192,11 @@ class Fields(BaseSettings):
         description="A job is overdue, which is a warning, when it is at the vendor for so many "
         "times what jobs like it took, and at least 10 minutes",
     )
+    failures_shown: Seconds = Field(
+        21_600.0,
+        description="Seconds for which what has failed, or found unusually little, is a warning, "
+        "unless it is acknowledged before",
+    )
     backoff_base: PositiveSeconds = Field(
         2.0, description="Seconds to wait after a first failure; doubles, with jitter"
     )
@@ -191,6 +225,57 @@ class Fields(BaseSettings):
     keep_bytes: int = Field(2**30, ge=0, description="Most bytes of kept results files together")
     keep_days: float = Field(
         7.0, ge=0, le=3650, description="Days after which a kept results file is deleted"
+    )
+
+    # Being told
+    notify: list[TargetText] = Field(
+        [],
+        description="Targets that are told of all requests and of what an account is in trouble "
+        "with: https://HOST/PATH, task:NAME@BROKER, pg:CHANNEL, or names in notify_targets",
+    )
+    notify_events: list[Event] = Field(
+        [],
+        description="Events that these are told; none named: all. request.finished, "
+        "request.progress, account.paused, budget.reached, job.needs_operator",
+    )
+    notify_targets: dict[TargetName, TargetAddress] = Field(
+        {}, description="Targets by name, so that callers need not know their addresses"
+    )
+    notify_secrets: dict[str, list[WebhookSecret]] = Field(
+        {},
+        description="Secrets that sign webhooks (Standard Webhooks), by the target's name, else by "
+        "its host, else default; each of several signs, so that they can be changed one by one",
+    )
+    notify_brokers: dict[TargetName, BrokerUrl] = Field(
+        {},
+        description="URLs of the callers' own Celery brokers by name, default for task:NAME "
+        "(redis://, rediss://, sentinel://, amqp:// or amqps://)",
+    )
+    notify_allow: list[AllowedTarget] = Field(
+        [],
+        description="Hosts and networks that webhooks may reach although they are not public, such "
+        "as hooks.internal:8080 or 10.0.0.0/8; a host that is named may also be told over http "
+        "and on any port",
+    )
+    notify_timeout: Annotated[float, Field(gt=0, le=300)] = Field(
+        15.0, description="Seconds within which a target must have taken a notice"
+    )
+    notify_concurrency: int = Field(
+        4, ge=1, le=32, description="Notices that one host is told at once"
+    )
+    notify_backoff_base: PositiveSeconds = Field(
+        5.0, description="Seconds to wait after a notice could not be told; doubles, with jitter"
+    )
+    notify_backoff_max: PositiveSeconds = Field(
+        6 * 3600.0, description="Most seconds to wait until it is tried again"
+    )
+    notify_days: Annotated[float, Field(gt=0, le=30)] = Field(
+        3.0, description="Days for which a notice is tried before it is abandoned"
+    )
+    notify_pause_after: PositiveSeconds = Field(
+        3600.0,
+        description="Seconds of nothing but failures after which a target is paused: it is tried "
+        "with one notice at a time, as rarely as notify_backoff_max says, until it takes one",
     )
 
     # Retention
@@ -249,6 +334,22 @@ class Fields(BaseSettings):
         None, description="Others' jobs that stay, those last seen on the list"
     )
 
+    retain_notices_days: Days | None = Field(
+        30.0,
+        description="Days after its end that a notice stays, told or abandoned, with its history",
+    )
+    retain_notices_count: Count | None = Field(None, description="Newest notices that stay")
+    retain_actions_days: Days | None = Field(
+        None,
+        description="Days that it stays what operators have done, and to what. After that an "
+        "object's history does not show it",
+    )
+    retain_actions_count: Count | None = Field(None, description="Newest of these that stay")
+    retain_stats_days: Annotated[float, Field(ge=63)] | None = Field(
+        None,
+        description="Days that `enrichd stats` looks back; at least 63, which budgets need",
+    )
+
     # Processes
     sweep_interval: PositiveSeconds = Field(2.0, description="Seconds between two sweeps")
     worker_concurrency: int = Field(
@@ -270,8 +371,6 @@ class Fields(BaseSettings):
     task_events: bool = Field(
         False, description="Send task events, which Flower and `celery events` show"
     )
-    web_host: str = Field("127.0.0.1", description="Address that `enrichd web` listens on")
-    web_port: int = Field(8460, ge=0, le=65535, description="Port of `enrichd web`; 0: a free one")
     fault_points: dict[str, str] = Field(
         {}, description="For tests only: points at which a process dies, hangs or raises"
     )
@@ -281,6 +380,74 @@ class Fields(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged: DEBUG, INFO, WARNING or ERROR"
     )
+    traces_url: HttpUrl | None = Field(
+        None,
+        description="Base URL of an OTLP/HTTP receiver that traces are sent to, with the extra "
+        "otel; OTEL_EXPORTER_OTLP_ENDPOINT and its like go over it",
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto",
+        description="How lines are logged: json, console (to be read by people), or auto: console "
+        "on a terminal, json elsewhere",
+    )
+
+    # Web
+    web_host: str = Field("127.0.0.1", description="Address that `enrichd web` listens on")
+    web_port: int = Field(8460, ge=0, le=65535, description="Port of `enrichd web`; 0: a free one")
+    web_webhooks_host: str | None = Field(
+        None, description="Address of web_webhooks_port; default: web_host"
+    )
+    web_webhooks_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port that webhooks come to, and nothing else; when set, web_port takes none",
+    )
+    web_hosts: list[HostName] = Field(
+        [],
+        description="Hosts that the web is asked for by, such as enrich.example.com or "
+        "*.example.com, besides this machine's own names and webhook_url's; what is asked for by "
+        "another is refused",
+    )
+    web_users: dict[UserName, UserToken] = Field(
+        {},
+        description="Who may enter, each with what `enrichd web-token NAME` prints; without any, "
+        "whoever reaches the loopback address is an operator",
+    )
+    web_open: bool = Field(
+        False,
+        description="Let whoever reaches web_host be an operator without a login, where it is no "
+        "loopback address, too",
+    )
+    web_proxy_addresses: list[Network] = Field(
+        [],
+        description="Addresses of the proxies before the web; only their X-Forwarded-For, "
+        "X-Forwarded-Proto and web_proxy_header are believed",
+    )
+    web_proxy_header: HeaderName | None = Field(
+        None,
+        description="Header in which these proxies name the user who has logged in there, such as "
+        "Remote-User",
+    )
+    web_proxy_roles: dict[str, Role] = Field(
+        {ANYBODY: "viewer"},
+        description="Roles, viewer or operator, of those whom web_proxy_header names; * is for "
+        "all others, who may not enter without it",
+    )
+    web_session_hours: float = Field(
+        12.0, gt=0, le=24 * 90, description="Hours after which a login ends"
+    )
+    web_session_keys: list[SessionKey] = Field(
+        [],
+        description="Secrets that sign the sessions, the newest first; default: one that all web "
+        "processes of a ledger derive from it",
+    )
+    web_connections: int = Field(
+        200,
+        ge=2,
+        le=100_000,
+        description="Most connections to a port of the web at once, open pages among them",
+    )
 
     # Several accounts
     accounts: dict[AccountName, AccountTable] = Field(
@@ -289,16 +456,32 @@ class Fields(BaseSettings):
         "the same name above, except the key",
     )
 
-    @field_validator("vendor_download_hosts", "fault_points", mode="before")
+    @field_validator(
+        "vendor_download_hosts",
+        "fault_points",
+        "price",
+        "budgets",
+        "web_hosts",
+        "web_users",
+        "web_proxy_addresses",
+        "web_proxy_roles",
+        "web_session_keys",
+        "notify",
+        "notify_events",
+        "notify_targets",
+        "notify_secrets",
+        "notify_brokers",
+        "notify_allow",
+        mode="before",
+    )
     @classmethod
     def _from_json(cls, value: object) -> object:
-        """The environment knows only text; in TOML and in calls these are lists and tables."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError('must be JSON, like ["a", "b"] or {"a": "b"}') from None
+        return from_json(value)
+
+    @field_validator("budgets")
+    @classmethod
+    def _differ(cls, value: list[Budget]) -> list[Budget]:
+        return differ(value)
 
     @field_validator("accounts", mode="before")
     @classmethod
@@ -326,10 +509,14 @@ class Fields(BaseSettings):
                 )
         return value
 
-    @field_validator("look_max", "backoff_max")
+    @field_validator("look_max", "backoff_max", "notify_backoff_max")
     @classmethod
     def _is_not_below_the_shortest(cls, value: float, info: ValidationInfo) -> float:
-        shortest = {"look_max": "look_min", "backoff_max": "backoff_base"}[str(info.field_name)]
+        shortest = {
+            "look_max": "look_min",
+            "backoff_max": "backoff_base",
+            "notify_backoff_max": "notify_backoff_base",
+        }[str(info.field_name)]
         if value < info.data.get(shortest, 0):
             raise ValueError(f"must not be less than {shortest}, {info.data[shortest]:g}")
         return value

@@ -7,8 +7,8 @@ from datetime import timedelta
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-from manager.errors import ConfigurationError
-from manager.settings import sources
+from manager.errors import ConfigurationError, NoInstallationError
+from manager.settings import installation, sources
 from manager.settings.accounts import AccountSettings, AccountTable
 from manager.settings.fields import Fields
 from manager.settings.names import CONFIG, PREFIX, variable
@@ -35,12 +35,12 @@ class Settings(Fields):
     @property
     def postgres(self) -> str:
         """The database's URL in clear; raises ConfigurationError when it is not set."""
-        return _required(self.database_url, "database_url", "Postgres's URL")
+        return _required(self, self.database_url, "database_url", "Postgres's URL")
 
     @property
     def redis(self) -> str:
         """Redis's URL in clear; raises ConfigurationError when it is not set."""
-        return _required(self.redis_url, "redis_url", "Redis's URL")
+        return _required(self, self.redis_url, "redis_url", "Redis's URL")
 
     @property
     def served(self) -> tuple[AccountSettings, ...]:
@@ -58,6 +58,9 @@ class Settings(Fields):
             vendor_url=self.vendor_url,
             vendor_api_key=self.vendor_api_key,
             vendor_calls_per_minute=self.vendor_calls_per_minute,
+            prices=self.price,
+            notify=tuple(self.notify),
+            notify_events=tuple(self.notify_events),
         )
         silent = AccountTable()
         return tuple(self.accounts.get(name, silent).over(single, name) for name in sorted(served))
@@ -82,8 +85,10 @@ class Settings(Fields):
         return timedelta(seconds=self.max_age)
 
 
-def _required(secret: SecretStr | None, name: str, what: str) -> str:
+def _required(settings: Settings, secret: SecretStr | None, name: str, what: str) -> str:
     if secret is None or not secret.get_secret_value():
+        if settings.data_dir is not None:
+            raise NoInstallationError(installation.missing(settings.data_dir))
         raise ConfigurationError(
             f"{what} is not set. Set {variable(name)} or {name} in the file that "
             f"{CONFIG} names, or point --data-dir ({PREFIX}DATA_DIR) at an installation "

@@ -13,6 +13,7 @@ from manager import ConfigurationError, Settings, load_settings
 CONFIG = Path(__file__).parents[2] / "config"
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
 SECRETS = {"database_url", "redis_url", "vendor_api_key"}
+TABLES_OF_SECRETS = {"notify_targets", "notify_secrets", "notify_brokers"}
 
 
 def values(settings: Settings) -> dict[str, Any]:
