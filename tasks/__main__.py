@@ -50,6 +50,8 @@ def concurrency(settings: Settings, kinds: list[str]) -> int:
     """How many processes a worker has. One of the quick queue has as many more as an account can
     keep waiting for a vendor that hangs, with its slots and a look, for each account but one.
     """
+    if kinds == ["tell"]:  # threads tell, in one process for each account
+        return min(len(settings.served), MOST)
     if "quick" not in kinds:
         return min(settings.worker_concurrency * len(settings.served), MOST)
     others = sorted(it.cap + 1 for it in settings.served)[1:]

@@ -12,7 +12,6 @@ To import it connects to nothing and reads no setting: each is read when it is u
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -30,6 +29,7 @@ from redis.exceptions import RedisError
 from manager import semaphore
 from manager.errors import ConfigurationError, UnavailableError
 from manager.ledger.connect import Ledger
+from manager.logs import get_logger
 from manager.semaphore import queue_prefix
 from manager.semaphore.redis import address_of, tls_parameters
 from manager.settings import Settings, load_settings
@@ -37,7 +37,7 @@ from manager.settings.redis_url import RedisAddress
 from manager.steps.registry import STEPS
 from tasks.broker import connection
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # Wake-ups that may wait in a queue. An expired one stays there until a worker takes it, so without
 # a limit they would fill Redis while no worker runs.
@@ -119,7 +119,7 @@ class App(Celery):  # type: ignore[misc]
         except RedisError as error:  # then it cannot be sent either
             raise OperationalError(str(error)) from None
         if waiting >= MAX_WAITING:
-            log.debug("wake-up %s not sent: %s wait in %s already", name, MAX_WAITING, queue)
+            log.debug("wake.not_sent", task=name, queue=queue, waiting=waiting)
             return None
         return super().send_task(name, args, *more, queue=queue, **options)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from celery import beat
 from kombu.exceptions import OperationalError
 
+from manager.logs import get_logger
 from tasks.heartbeat import Heartbeat
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]
@@ -23,7 +23,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
         try:
             sent = super().send_task(*args, **kwargs)
         except OperationalError as error:
-            log.warning("wake-up %s not sent: %s", args[0], error)
+            log.warning("wake.not_sent", task=args[0], error=error)
             return None
         self.heartbeat.touch()
         return sent

@@ -6,19 +6,19 @@ commits, and a caller needs neither Redis nor Celery. If it is lost the sweep fi
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from celery import Celery
 
-from manager.errors import without_passwords
 from manager.ledger.connect import Ledger
+from manager.logs import get_logger
+from manager.redact import without_passwords
 from manager.settings import Settings
 from manager.steps.context import Wake
 from manager.steps.registry import STEPS
 from tasks.steps import send
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # Seconds until it listens again, and in which it notices that it is to end.
 RETRY = 1.0
@@ -40,14 +40,14 @@ def listen(app: Celery, settings: Settings, stop: threading.Event | None = None)
         try:
             _hear(app, settings, ledger, stop)
         except Exception as error:  # whatever it is: nobody would notice that the thread has ended
-            log.warning("not listening for enqueues: %s", without_passwords(error))
+            log.warning("listener.cut_off", error=without_passwords(error))
             stop.wait(RETRY)
 
 
 def _hear(app: Celery, settings: Settings, ledger: Ledger, stop: threading.Event) -> None:
     with ledger.connect() as connection:
         connection.execute("LISTEN enrichd_wake")
-        log.info("listening for enqueues")
+        log.info("listener.listens")
         while not stop.is_set():
             for notification in connection.notifies(timeout=TURN):
                 for wake in wakes_of(settings, notification.payload):

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from uuid import UUID
 
 from celery import Celery
+from celery.signals import worker_process_shutdown
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from manager import faultpoint
 from manager.errors import ConfigurationError, UnavailableError
 from manager.ledger.connect import BROKEN_OFF
+from manager.logs import get_logger
 from manager.settings import Settings
 from manager.steps.context import Context, Wake
 from manager.steps.registry import STEPS, run
 from tasks.app import queue_name
 from tasks.heartbeat import Heartbeat
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SEND = faultpoint.point("wake.send")
 # A wake-up older than this is worthless: a sweep has sent another since.
@@ -39,20 +40,26 @@ def register(app: Celery, settings: Settings, heartbeat: Heartbeat) -> None:
         @app.task(name=f"enrichd.{name}", ignore_result=True)  # type: ignore[untyped-decorator]
         def task(account: str = "", job_id: str | None = None) -> None:
             wake = Wake(name, account, UUID(job_id) if job_id else None)
+            whose = {"step": name, "account": account or None, "job": job_id}
             try:
                 with heartbeat.working():
                     wakes = run(context, wake)
             except _PASSING as error:  # the next sweep finds what is left to do
-                log.warning("%s was cut off: %s", name, " ".join(str(error).split()))
+                log.warning("step.cut_off", **whose, error=error)
                 return
             except ConfigurationError as error:
-                log.error("%s: %s", name, error)
+                log.error("step.refused", **whose, error=error)
                 return
             for wake in wakes:
                 send(app, wake)
 
     for name in STEPS:
         add(name)
+
+    @worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
+    def close(**_: object) -> None:
+        """What a process has measured and traced is not lost when it ends."""
+        context.close()
 
 
 def send(app: Celery, wake: Wake) -> None:
@@ -73,4 +80,4 @@ def send(app: Celery, wake: Wake) -> None:
                 retry=False,
             )
     except OperationalError as error:
-        log.warning("wake-up %s not sent: %s", wake.step, error)
+        log.warning("wake.not_sent", task=wake.step, account=wake.account, error=error)

@@ -11,7 +11,7 @@ from psycopg import Connection
 from manager.errors import ConfigurationError
 from manager.ledger.execute import first, rows
 from manager.ledger.sql import Statements
-from manager.semaphore import Owner, RedisGate, Slots
+from manager.semaphore import Measures, Owner, RedisGate, Slots
 from manager.settings import AccountSettings
 
 if TYPE_CHECKING:
@@ -61,7 +61,13 @@ class Account:
         """The vendor's API with its key. Raises ConfigurationError without a usable one."""
         from manager.vendor.client import VendorClient  # here: who asks nothing needs no HTTP
 
-        return VendorClient(self._context.settings, self.settings, self.gate)
+        called = self.measures.called
+        return VendorClient(self._context.settings, self.settings, self.gate, called)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """How long its calls and steps take."""
+        return Measures(self._context.redis, self._owner)
 
     @property
     def trouble(self) -> str | None:
@@ -100,5 +106,7 @@ class Account:
 
     def close(self) -> None:
         """Close what was opened."""
+        if "measures" in self.__dict__:
+            self.__dict__.pop("measures").add()
         if "vendor" in self.__dict__:
             self.__dict__.pop("vendor").close()

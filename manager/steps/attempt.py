@@ -6,9 +6,6 @@ call, and each of the others writes down what became of the call, for this attem
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import secrets
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,14 +20,17 @@ from manager.errors import UnavailableError
 from manager.ledger.connect import BROKEN_OFF
 from manager.ledger.execute import execute, first
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
+from manager.logs.secrets import remember
 from manager.semaphore import Holder
 from manager.steps.account import Account, Standing
 from manager.steps.context import Context
 from manager.steps.slots import acquire, release
+from manager.steps.webhook_token import hash_token, new_token, webhook_key
 from manager.vendor.calls import Worth
 from manager.vendor.errors import NotYourTurn
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("attempt")
 SIZE_TAKEN = "job_one_submission_per_size"
@@ -90,7 +90,8 @@ class Attempt:
         slot = acquire(connection, account, standing, holder)
         if slot is None:
             return None
-        token = secrets.token_urlsafe(32)
+        token = new_token(webhook_key(context.ledger_id), job.id, holder.attempt)
+        remember(token)
         made = cls(context, account, connection, job, holder.attempt, slot, token)
         try:
             account.gate.take("submit", made.who, Worth.SUBMIT)
@@ -116,6 +117,13 @@ class Attempt:
         if begun is None:
             made.forgo()
             return None
+        log.info(
+            "job.submitted",
+            job=job.id,
+            attempt=made.number,
+            slot=slot,
+            identifiers=job.identifier_count,
+        )
         return made
 
     @property
@@ -132,26 +140,34 @@ class Attempt:
 
     def accept(self, batch_id: str, entities_requested: int | None, why: str) -> bool:
         """The vendor has the job under that batch_id; False when it was written down before."""
-        return self._write_down(
+        done = self._write_down(
             SQL.accept, batch_id=batch_id, entities_requested=entities_requested, why=why
         )
+        if done:
+            self._say("job.accepted", batch=batch_id)
+        return done
 
     def put_back(self, why: str, wait: timedelta = timedelta(0), *, failed: bool = False) -> bool:
         """The vendor certainly does not have the job: it waits, and its slot is free."""
         done = self._write_down(SQL.put_back, why=why, error=why, failed=failed, wait=wait)
         if done:
             self.release()
+            self._say("job.put_back", warn=failed, why=why)
         return done
 
     def leave_unresolved(self, why: str) -> None:
         """The vendor may have it; `resolve` finds out."""
         wait = timedelta(seconds=self.context.settings.look_min)
-        self._write_down(SQL.leave_unresolved, why=f"unresolved: {why}", error=why, wait=wait)
+        if self._write_down(SQL.leave_unresolved, why=f"unresolved: {why}", error=why, wait=wait):
+            self._say("job.unresolved", warn=True, why=why)
 
     def reject(self, why: str) -> bool:
         """The vendor has refused it for good; within the caller's transaction, slot not freed."""
         parameters = self._parameters | {"why": why, "error": why}
-        return execute(self.connection, SQL.reject, parameters) > 0
+        rejected = execute(self.connection, SQL.reject, parameters) > 0
+        if rejected:
+            self._say("job.rejected", warn=True, why=why)
+        return rejected
 
     def release(self) -> None:
         """Free the slot."""
@@ -161,6 +177,9 @@ class Attempt:
         """Free the slot, and give back the call that was granted and not made."""
         self.account.gate.give_back("submit", self.who)
         self.release()
+
+    def _say(self, event: str, **fields: Any) -> None:
+        log.once_committed(event, job=self.job.id, attempt=self.number, slot=self.slot, **fields)
 
     @property
     def _holder(self) -> Holder:
@@ -196,8 +215,3 @@ class Attempt:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-
-
-def hash_token(token: str) -> bytes:
-    """What the ledger keeps of a webhook's token."""
-    return hashlib.sha256(token.encode()).digest()

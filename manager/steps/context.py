@@ -5,16 +5,22 @@ from __future__ import annotations
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from redis import Redis
 
-from manager import semaphore
+from manager import semaphore, traces
 from manager.errors import ConfigurationError
 from manager.ledger.connect import Ledger
+from manager.logs import get_logger
 from manager.settings import AccountSettings, Settings
 from manager.steps.account import Account
+
+if TYPE_CHECKING:
+    from manager.traces.tracer import Tracer
+
+log = get_logger(__name__)
 
 
 class Wake(NamedTuple):
@@ -46,6 +52,18 @@ class Context:
     def ledger_id(self) -> str:
         """The ledger's own name; what Redis holds is named after it."""
         return self.ledger.id()
+
+    @cached_property
+    def tracer(self) -> Tracer | None:
+        """What makes spans; None where traces are off, which loads nothing."""
+        if not traces.wanted(self.settings):
+            return None
+        try:
+            from manager.traces.tracer import Tracer
+        except ImportError as error:
+            log.warning("traces.off", why="the extra otel is not installed", error=error)
+            return None
+        return Tracer(self.settings)
 
     @property
     def spool_dir(self) -> Path:
@@ -82,5 +100,7 @@ class Context:
         for account in self._accounts.values():
             account.close()
         self._accounts.clear()
+        if tracer := self.__dict__.pop("tracer", None):
+            tracer.close()
         if "redis" in self.__dict__:
             self.__dict__.pop("redis").close()

@@ -5,7 +5,6 @@ A verdict is passed once and kept; only what cannot be read yet is judged again,
 
 from __future__ import annotations
 
-import logging
 import shutil
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +16,7 @@ from psycopg import Connection
 from manager.ledger.execute import execute, rows
 from manager.ledger.sql import Statements
 from manager.ledger.states import Whose
+from manager.logs import get_logger
 from manager.steps.account import Account
 from manager.steps.backoff import backoff
 from manager.steps.context import Context
@@ -28,7 +28,7 @@ from manager.vendor.envelope import BadEnvelope, decode
 from manager.vendor.stage import Stage
 from manager.vendor.types import VendorJob
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("resolve")
 # Envelopes looked at to tell whose job it is.
@@ -106,7 +106,7 @@ def judge(
         verdict = _judge(context, account, connection, job_id, candidate, worth)
     except (UnreadableError, errors.UnknownJob, errors.Unclear, errors.DownloadError, OSError) as e:
         why = f"its results cannot be read: {e}"
-        log.warning("whose job %s is: %s", candidate.batch_id, why)
+        log.warning("vendor_job.unreadable", job=job_id, batch=candidate.batch_id, why=str(e))
         parameters = {
             "account_id": account.id,
             "batch_id": candidate.batch_id,

@@ -5,16 +5,16 @@ Bounded in number, size and age by `keep_files`, `keep_bytes` and `keep_days`; t
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
+from manager.logs import get_logger
 from manager.steps.context import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 FOLDER = "kept"
 DAY = 86_400.0
@@ -50,7 +50,7 @@ def keep(context: Context, job_id: UUID, directory: Path) -> Path | None:
         directory.replace(target)
         target.touch()
     except OSError as error:
-        log.warning("the results of job %s are not kept: %s", job_id, error)
+        log.warning("file.not_kept", job=job_id, error=error)
         return None
     prune(context)
     return target if target.exists() else None

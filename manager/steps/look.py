@@ -7,7 +7,6 @@ only for what the list does not tell: one that it does not show, or all while it
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,13 +17,15 @@ from psycopg.types.json import Json
 
 from manager import faultpoint
 from manager.endpoints import ENDPOINTS
+from manager.ledger.connect import unlock
 from manager.ledger.execute import execute, first, one, rows, transaction
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.settings import Settings
-from manager.steps.account import Account
+from manager.steps.account import Account, Standing
 from manager.steps.backoff import backoff
 from manager.steps.context import Context, Wake
-from manager.steps.pause import pause
+from manager.steps.pause import heed, pause
 from manager.steps.schedule import after_look, likeliest
 from manager.steps.settle import give_up
 from manager.steps.slots import mend_if_possible
@@ -33,11 +34,12 @@ from manager.vendor import errors
 from manager.vendor.calls import Worth
 from manager.vendor.types import JobPage, VendorJob
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("look")
 COMMIT = faultpoint.point("look.commit")
 MAX_PAGES = 3
+MAX_SAID = 300
 # The vendor's clock may differ from ours by more than is known.
 CLOCK_MARGIN = timedelta(minutes=10)
 # A job that was created so long before a submission is not its, if our own jobs tell how the
@@ -56,10 +58,11 @@ UNKNOWN_LIMIT, UNKNOWN_PATIENCE = 5, 600.0
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A look that is due, and how many in a row have failed before it."""
+    """A look that is due, how many in a row have failed before it, when the last one did not."""
 
     look_at: datetime
     look_failures: int
+    looked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,17 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A job of ours as the vendor's list has it now, and the state that it was in."""
+
+    id: UUID
+    batch_id: str
+    before: str
+    state: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What the list has shown. read_to: the oldest time of creation that it went back to, or the
     beginning of time when it was read to its end.
@@ -110,43 +124,71 @@ def look(context: Context, account: Account) -> list[Wake]:
         parameters = {"account_id": standing.id}
         if not one(connection, SQL.lock, bool, parameters):
             return []
-        planned = first(connection, SQL.due, Planned, parameters)
-        if planned is None:
-            return []
-        began = one(connection, SQL.now, datetime, {})
-        waits_for = error = None
-        wait = 0.0
         try:
-            seen = (
-                None
-                if _sample(context.settings, connection, account)
-                else _list(connection, account)
-            )
-        except (errors.NotYourTurn, errors.RateLimited) as turn:
-            waits_for, wait = str(turn), turn.wait
-        except errors.VendorError as failure:
-            error = str(failure)
-            wait = backoff(context.settings, planned.look_failures).total_seconds()
-            if isinstance(failure, errors.Unauthorized | errors.Forbidden):
-                pause(connection, standing.id, failure)
-            _ask_one_by_one(context.settings, connection, account, began)
-        else:
-            if seen is not None:
-                write_down(context.settings, connection, account, seen, began)
-                _ask_one_by_one(context.settings, connection, account, began)
-        mend_if_possible(connection, account, standing)
-        wakes = due(connection, account, account.standing(connection))
-        if error is None and waits_for is None:
-            wait = after_look(connection, context.settings, account)
-        schedule = parameters | {
-            "planned": planned.look_at,
-            "wait": wait,
-            "waits_for": waits_for,
-            "error": error,
-            "failed": error is not None,
-        }
-        wait = one(connection, SQL.schedule, float, schedule)
+            planned = first(connection, SQL.due, Planned, parameters)
+            if planned is None:
+                return []
+            return _look(context.settings, connection, account, standing, planned)
+        finally:
+            unlock(connection)
+
+
+def _look(
+    settings: Settings,
+    connection: Connection[Any],
+    account: Account,
+    standing: Standing,
+    planned: Planned,
+) -> list[Wake]:
+    began = one(connection, SQL.now, datetime, {})
+    waits_for = error = None
+    wait = 0.0
+    try:
+        seen = None if _sample(settings, connection, account) else _list(connection, account)
+    except (errors.NotYourTurn, errors.RateLimited) as turn:
+        waits_for, wait = str(turn), turn.wait
+    except errors.VendorError as failure:
+        error = str(failure)
+        wait = backoff(settings, planned.look_failures).total_seconds()
+        heed(connection, standing.id, failure)
+        if isinstance(failure, errors.Forbidden):  # without its list it cannot be worked on
+            pause(connection, standing.id, failure)
+        _ask_one_by_one(settings, connection, account, began)
+    else:
+        if seen is not None:
+            write_down(settings, connection, account, seen, began)
+            _ask_one_by_one(settings, connection, account, began)
+    mend_if_possible(connection, account, standing)
+    wakes = due(connection, account, account.standing(connection))
+    if error is None and waits_for is None:
+        wait = after_look(connection, settings, account)
+    schedule = {
+        "account_id": standing.id,
+        "planned": planned.look_at,
+        "wait": wait,
+        "waits_for": waits_for,
+        "error": error,
+        "failed": error is not None,
+    }
+    wait = one(connection, SQL.schedule, float, schedule)
+    if error is not None:
+        _say_nothing_is_heard(connection, standing.id, planned, error, wait)
     return [*wakes, Wake("pack", account.name), Wake("look", account.name, delay=wait)]
+
+
+def _say_nothing_is_heard(
+    connection: Connection[Any], account_id: int, planned: Planned, error: str, wait: float
+) -> None:
+    """Let our jobs at the vendor say why nobody knows how they are, since when, and until when."""
+    heard = planned.looked_at
+    since = "ever" if heard is None else f"since {heard.astimezone(UTC):%H:%M:%S} UTC"
+    again = datetime.now(UTC) + timedelta(seconds=wait)
+    waits_for = (
+        f"the vendor's list of jobs (nothing was heard {since}, next try at {again:%H:%M:%S} UTC): "
+        f"{error[:MAX_SAID]}"
+    )
+    parameters = {"account_id": account_id, "waits_for": waits_for}
+    execute(connection, SQL.say_nothing_is_heard, parameters)
 
 
 def look_now(context: Context, account: Account, connection: Connection[Any]) -> None:
@@ -174,7 +216,7 @@ def _list(connection: Connection[Any], account: Account) -> Seen:
         except errors.VendorError as error:
             if page is None:
                 raise
-            log.warning("the list was not read to its end: %s", error)
+            log.warning("list.cut_short", error=error)
             break
         found |= {job.batch_id: job for job in page.jobs if job.batch_id not in found}
         created = [job.created_at for job in page.jobs if job.created_at]
@@ -227,8 +269,13 @@ def write_down(
 def derive(connection: Connection[Any], account: Account) -> list[UUID]:
     """Let our jobs be what the vendor was last seen to say; those that have ended."""
     parameters = {"account_id": account.id}
-    execute(connection, SQL.working, parameters)
-    return rows(connection, SQL.ended, UUID, parameters)
+    for job in rows(connection, SQL.working, Moved, parameters):
+        if job.state != job.before:
+            log.once_committed(f"job.{job.state}", job=job.id, batch=job.batch_id)
+    ended = rows(connection, SQL.ended, Moved, parameters)
+    for job in ended:
+        log.once_committed(f"job.{job.state}", job=job.id, batch=job.batch_id, why=job.why)
+    return [job.id for job in ended]
 
 
 def see(connection: Connection[Any], account: Account, job: VendorJob) -> None:
@@ -291,8 +338,7 @@ def _unanswered(
         why = f"the vendor does not know the job {job.batch_id} any more"
         give_up(connection, settings, account.id, job.id, why)
         return
-    if isinstance(error, errors.Unauthorized):
-        pause(connection, account.id, error)
+    heed(connection, account.id, error)
     limited = isinstance(error, errors.RateLimited)
     wait = timedelta(seconds=error.wait) if isinstance(error, errors.RateLimited) else None
     parameters = {

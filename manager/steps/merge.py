@@ -7,7 +7,6 @@ by completing it is read like any other; what is not in its results is bought ag
 
 from __future__ import annotations
 
-import logging
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -23,17 +22,20 @@ from manager.ledger.connect import BROKEN_OFF, limit_waiting
 from manager.ledger.execute import execute, transaction
 from manager.ledger.rekey import rekey_ended
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.steps import keep, settle
 from manager.steps.account import Account
 from manager.steps.backoff import backoff, waited
 from manager.steps.context import Context, Wake
 from manager.steps.ended import EndedJob, fetch, find
+from manager.steps.needs_operator import note_needs
+from manager.steps.pause import heed
 from manager.steps.remerge import remerge
 from manager.steps.results_file import ResultsFile
 from manager.steps.staging import REFUSED, keep_strays, stage
 from manager.vendor import errors
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("merge")
 COMMIT = faultpoint.point("merge.commit")
@@ -80,6 +82,8 @@ def merge(context: Context, account: Account, job_id: UUID) -> list[Wake]:
             *BROKEN_OFF,
             OSError,
         ) as error:
+            if isinstance(error, errors.VendorError):
+                heed(connection, account.id, error)
             return _again(context, connection, account, job, str(error))
         shutil.rmtree(directory, ignore_errors=True)
     return []
@@ -116,7 +120,7 @@ def merge_files(
     try:
         doubt = _store(context, account, connection, job, replace(file), careful=False)
     except REFUSED:
-        log.warning("job %s: Postgres refused a record; looking for it", job.id)
+        log.warning("record.refused", job=job.id)
         doubt = _store(context, account, connection, job, replace(file), careful=True)
     rekey_ended(connection, job.id)
     if doubt and paths is None:
@@ -191,6 +195,8 @@ def _store(
         else:
             settle.settle(connection, job.id)
         execute(connection, SQL.merged, parameters | {"why": f"{why}; {doubt}" if doubt else why})
+        said = {"lines": file.lines, "strays": strays, "doubt": doubt}
+        log.once_committed("job.merged", warn=bool(doubt), job=job.id, batch=job.batch_id, **said)
     return doubt
 
 
@@ -212,6 +218,11 @@ def _end(
             limit_waiting(connection, context.settings.merge_lock_timeout)
             if execute(connection, sql, parameters):
                 settle.fail(connection, job.id, why)
+                state = "expired" if sql is settle.SQL.expired else "failed"
+                log.once_committed(
+                    f"job.{state}", warn=True, job=job.id, batch=job.batch_id, why=why
+                )
+                note_needs(connection, context.settings, account.id)
     except LockNotAvailable as error:
         _again(context, connection, account, job, str(error))
 
@@ -230,7 +241,7 @@ def _again(
     """Try again later; one that waits for its turn has not failed."""
     wait = timedelta(seconds=turn.wait) if turn else backoff(context.settings, job.failures)
     if error:
-        log.warning("job %s is merged later: %s", job.id, error)
+        log.warning("merge.delayed", job=job.id, batch=job.batch_id, error=error)
     parameters = {
         "job_id": job.id,
         "account_id": account.id,

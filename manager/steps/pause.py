@@ -9,8 +9,11 @@ from psycopg import Connection
 
 from manager.ledger.execute import execute
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.steps.account import Account
 from manager.vendor import errors
+
+log = get_logger(__name__)
 
 SQL = Statements("account")
 MAX_REASON = 4_000
@@ -27,10 +30,21 @@ def pause(connection: Connection[Any], account_id: int, error: errors.VendorErro
     pause_for(connection, account_id, kind, str(error))
 
 
+def heed(connection: Connection[Any], account_id: int, error: errors.VendorError) -> None:
+    """Pause the account if the answer, to whatever was asked, is about all that it may do: a key
+    that is refused, no credits. A 403 says nothing of other routes.
+    """
+    if isinstance(error, errors.Unauthorized | errors.NoCredits):
+        pause(connection, account_id, error)
+
+
 def pause_for(connection: Connection[Any], account_id: int, kind: Kind, reason: str) -> bool:
     """Pause the account; False when it is paused already."""
     parameters = {"account_id": account_id, "kind": kind, "reason": reason[:MAX_REASON]}
-    return execute(connection, SQL.pause, parameters) > 0
+    paused = execute(connection, SQL.pause, parameters) > 0
+    if paused:
+        log.once_committed("account.paused", warn=True, kind=kind, why=reason)
+    return paused
 
 
 def pause_endpoint(
@@ -42,15 +56,18 @@ def pause_endpoint(
         "endpoint": endpoint,
         "reason": str(error)[:MAX_REASON],
     }
-    execute(connection, SQL.pause_endpoint, parameters)
+    if execute(connection, SQL.pause_endpoint, parameters):
+        log.once_committed("endpoint.paused", warn=True, endpoint=endpoint, why=str(error))
 
 
 def has_key(connection: Connection[Any], account: Account) -> bool:
     """Whether there is a usable key for the account here; it is paused without, and only then."""
     parameters: dict[str, Any] = {"account_id": account.id}
     if account.trouble is None:
-        execute(connection, SQL.resume_keyless, parameters)
+        if execute(connection, SQL.resume_keyless, parameters):
+            log.info("account.resumed", why="the key is there now")
         return True
     parameters |= {"reason": account.trouble, "patience": KEYLESS_PATIENCE}
-    execute(connection, SQL.pause_keyless, parameters)
+    if execute(connection, SQL.pause_keyless, parameters):
+        log.warning("account.paused", kind="no_key", why=account.trouble)
     return False

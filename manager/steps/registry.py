@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from manager.logs import bound
 from manager.settings import Settings
 from manager.steps.context import Context, Wake
 from manager.steps.look import look
@@ -17,10 +19,15 @@ from manager.steps.retain import EVERY as RETAIN_EVERY
 from manager.steps.retain import retain
 from manager.steps.submit import submit
 from manager.steps.sweep import sweep
+from manager.steps.tell import EVERY as TELL_EVERY
+from manager.steps.tell import tell
 from manager.steps.tidy import tidy
+from manager.steps.traced import traced
 
-Queue = Literal["quick", "merge"]
-"""Steps that end within moments, and those that download results: these must not delay those."""
+Queue = Literal["quick", "merge", "tell"]
+"""Steps that end within moments, those that download results, and those that wait for others'
+servers: none must delay another.
+"""
 
 MINUTES = 60.0
 
@@ -51,6 +58,7 @@ STEPS: Mapping[str, Step] = {
         Step("submit", submit, "job", "quick", 15 * MINUTES),
         Step("resolve", resolve, "job", "merge", 240 * MINUTES),
         Step("merge", merge, "job", "merge", 240 * MINUTES),
+        Step("tell", tell, "account", "tell", 15 * MINUTES, lambda _: TELL_EVERY),
         # shows, too, that a worker of merges works: it may have none for hours
         Step("tidy", tidy, "machine", "merge", 15 * MINUTES, lambda _: 10.0),
         Step("retain", retain, "machine", "merge", 15 * MINUTES, lambda _: RETAIN_EVERY),
@@ -62,12 +70,19 @@ def run(context: Context, wake: Wake) -> list[Wake]:
     """Run the step that the wake-up is for. Raises ConfigurationError for an unserved account."""
     step = STEPS[wake.step]
     arguments: list[Any] = [context]
+    timed: AbstractContextManager[None] = nullcontext()
     if step.per != "machine":
         account = context.account(wake.account)
-        if wake.step != "sweep" and account.trouble is not None:
+        if wake.step not in ("sweep", "tell") and account.trouble is not None:
             return []  # it is paused for that
         arguments.append(account)
+        timed = account.measures.step(wake.step)
     if step.per == "job":
         assert isinstance(wake.job_id, UUID)
         arguments.append(wake.job_id)
-    return step.run(*arguments)
+    with (
+        bound(step=wake.step, account=wake.account or None, job=wake.job_id),
+        timed,
+        traced(context, wake),
+    ):
+        return step.run(*arguments)

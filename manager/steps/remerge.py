@@ -6,7 +6,6 @@ failed, so it may be done as often as one likes.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
 from manager.ledger.rekey import rekey_ended
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.steps.account import Account
 from manager.steps.context import Context
 from manager.steps.ended import EndedJob
@@ -24,7 +24,7 @@ from manager.steps.results_file import ResultsFile
 from manager.steps.staging import REFUSED, stage
 from manager.vendor import errors
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 UNCOUNTED = "how many results there should be is not known; what is not among them stays failed"
 
@@ -71,7 +71,7 @@ def remerge(
     try:
         made = _remerge(*arguments, replace(file), final=final, careful=False)
     except REFUSED:
-        log.warning("job %s: Postgres refused a record; looking for it", job.id)
+        log.warning("record.refused", job=job.id)
         made = _remerge(*arguments, replace(file), final=final, careful=True)
     rekey_ended(connection, job.id)
     return made
@@ -111,4 +111,12 @@ def _remerge(
         parameters |= {"why": f"{why}; {doubt}" if doubt else why, "lines": file.lines or None}
         if made.merged:
             execute(connection, SQL.merged, parameters)
+            log.once_committed(
+                "job.merged_again",
+                job=job.id,
+                batch=job.batch_id,
+                fulfilled=fulfilled,
+                not_found=made.not_found,
+                doubt=doubt,
+            )
     return made

@@ -8,7 +8,6 @@ enough time (the list may lag), the vendor does not have the job, and it may be 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from manager import faultpoint
 from manager.ledger.execute import execute, first, rows, transaction
 from manager.ledger.sql import Statements
 from manager.ledger.states import Whose
+from manager.logs import get_logger
 from manager.settings import Settings
 from manager.steps.account import Account
 from manager.steps.attempt import Attempt
@@ -27,12 +27,13 @@ from manager.steps.backoff import backoff
 from manager.steps.context import Context, Wake
 from manager.steps.judge import Candidate, Verdict, judge
 from manager.steps.look import STALE, derive
+from manager.steps.pause import heed
 from manager.steps.schedule import hint, plan
 from manager.steps.slots import mend_if_possible
 from manager.vendor import errors
 from manager.vendor.calls import Worth
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("resolve")
 ADOPT = faultpoint.point("adopt.commit")
@@ -78,6 +79,7 @@ def resolve(context: Context, account: Account, job_id: UUID) -> list[Wake]:
         except (errors.NotYourTurn, errors.RateLimited) as turn:
             return _again(attempt, turn.wait, "unresolved: may be one of several", str(turn))
         except errors.VendorError as error:
+            heed(connection, account.id, error)
             wait = backoff(context.settings, 0).total_seconds()
             return _again(attempt, wait, f"unresolved: {error}")
 
@@ -235,6 +237,7 @@ def adopt(attempt: Attempt, batch_id: str, entities_requested: int | None, why: 
             return False
         execute(connection, SQL.adopt, parameters | {"why": why})
         derive(connection, account)
+    log.info("job.resolved", job=attempt.job.id, batch=batch_id, why=why)
     mend_if_possible(connection, account, account.standing(connection))
     hint(connection, account.id)
     return True
@@ -242,7 +245,10 @@ def adopt(attempt: Attempt, batch_id: str, entities_requested: int | None, why: 
 
 def send_again(attempt: Attempt, why: str) -> bool:
     """The vendor does not have the job: it waits for a slot again; False as for `adopt`."""
-    return attempt.put_back(why, failed=True)
+    done = attempt.put_back(why, failed=True)
+    if done:
+        log.info("job.resolved", job=attempt.job.id, why=why)
+    return done
 
 
 def _again(attempt: Attempt, seconds: float, why: str, waits_for: str | None = None) -> list[Wake]:

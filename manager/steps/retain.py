@@ -11,7 +11,6 @@ results and enrichments that no request names, then jobs of which there is no re
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,13 +25,14 @@ from manager import faultpoint
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, first, one, rows, transaction
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.settings import Settings
 from manager.steps.context import Context, Wake
 from manager.steps.forget import forget_ended
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
-SQL = Statements("retain")
+SQL, BUDGETS = Statements("retain"), Statements("hold")
 COMMIT = faultpoint.point("retain.commit")
 # Seconds of work in one run, and between two runs; seconds that a table rests at least.
 BUDGET, EVERY = 15.0, 60.0
@@ -74,7 +74,7 @@ Visit = Callable[[Connection[Any], dict[str, Any]], Batch]
 class Table:
     """How a table is gone through: what removes its next batch, and where a pass begins.
 
-    asked_by: of which settings any suffices; none: any at all.
+    asked_by: of which settings any suffices; none: whatever they say.
     """
 
     name: str
@@ -89,7 +89,7 @@ def retain(context: Context) -> list[Wake]:
     deadline = time.monotonic() + BUDGET
     with context.ledger.connect() as connection:
         forget_ended(connection)
-        execute(connection, SQL.add_up)
+        add_up(connection, context.settings)
         bounds = bounds_of(context.settings)
         for table in asked_for(bounds):
             with suppress(LockNotAvailable):  # the next run goes on there
@@ -97,21 +97,30 @@ def retain(context: Context) -> list[Wake]:
     return []
 
 
+def add_up(connection: Connection[Any], settings: Settings) -> None:
+    """Make few rows of the many that counters have got; each statement a transaction of its own."""
+    execute(connection, SQL.add_up)
+    execute(connection, SQL.add_up_waiting)
+    zone = {"timezone": settings.budget_timezone}
+    execute(connection, SQL.add_up_hours, zone)
+    execute(connection, SQL.add_up_days, zone)
+
+
 def bounds_of(settings: Settings) -> dict[str, Bounds]:
     """What the settings let stay, by their name."""
-    names = ("requests", "results", "enrichments", "jobs", "events", "strays", "vendor_jobs")
     return {
         name: Bounds(
-            getattr(settings, f"retain_{name}_days"), getattr(settings, f"retain_{name}_count")
+            getattr(settings, f"retain_{name}_days"),
+            getattr(settings, f"retain_{name}_count", None),
         )
-        for name in names
+        for name in (*BOUGHT, "notices", "actions", "stats")
     }
 
 
 def asked_for(bounds: dict[str, Bounds]) -> Iterator[Table]:
     """The tables of which something is to be removed."""
     for table in TABLES:
-        if any(bounds[name].set for name in table.asked_by or bounds):
+        if not table.asked_by or any(bounds[name].set for name in table.asked_by):
             yield table
 
 
@@ -134,8 +143,10 @@ def parameters_of(
 
 def _beyond(connection: Connection[Any], bounds: dict[str, Bounds], name: str) -> str | None:
     count = bounds[name].count
+    if count is None:
+        return None
     sql = OLDEST[name]
-    return None if count is None else first(connection, sql, str, {"count": count})
+    return first(connection, sql, str, {"count": count})
 
 
 def _go_on(
@@ -157,7 +168,7 @@ def _go_on(
             said = {"name": table.name, "place": batch.place, "removed": batch.removed}
             execute(connection, SQL.went_on, said)
         if batch.removed:
-            log.info("retention has removed %s %s", batch.removed, table.name)
+            log.info("rows.removed", table=table.name, count=batch.removed)
         if batch.place is None:
             return
 
@@ -183,6 +194,12 @@ def _enrichments(connection: Connection[Any], parameters: dict[str, Any]) -> Bat
     return Batch(last, results + execute(connection, SQL.remove_enrichments, parameters))
 
 
+def _held(connection: Connection[Any], parameters: dict[str, Any]) -> Batch:
+    """While no packer holds anything: what is held anew meanwhile must not be forgotten."""
+    execute(connection, BUDGETS.lock)
+    return one(connection, SQL.held, Batch, parameters)
+
+
 OLDEST: dict[str, LiteralString] = {
     "requests": SQL.oldest_request,
     "enrichments": SQL.oldest_purchase,
@@ -190,7 +207,11 @@ OLDEST: dict[str, LiteralString] = {
     "events": SQL.oldest_event,
     "strays": SQL.oldest_stray,
     "vendor_jobs": SQL.oldest_vendor_job,
+    "notices": SQL.oldest_notice,
+    "actions": SQL.oldest_action,
 }
+# What lanes and accounts hold; notices are removed by default, and are no reason to look at these.
+BOUGHT = ("requests", "results", "enrichments", "jobs", "events", "strays", "vendor_jobs")
 TABLES = (
     Table("requests", _by(SQL.requests), _ZERO, 5_000, ("requests",)),
     Table("enrichments", _enrichments, "0", 2_000, ("requests", "results", "enrichments")),
@@ -198,6 +219,11 @@ TABLES = (
     Table("events", _by(SQL.events), "0", 5_000, ("events",)),
     Table("jobs", _by(SQL.jobs), _ZERO, 500, ("jobs",)),
     Table("vendor_jobs", _by(SQL.vendor_jobs), "0 ", 2_000, ("vendor_jobs",)),
-    Table("lanes", _by(SQL.lanes), "0", 500),
-    Table("accounts", _by(SQL.accounts), "0", 100),
+    Table("notices", _by(SQL.notices), "0", 2_000, ("notices",)),
+    Table("targets", _by(SQL.targets), "0", 500, ("notices",)),
+    Table("actions", _by(SQL.actions), "0", 500, ("actions",)),
+    Table("held", _held, "0", 5_000),
+    Table("lanes", _by(SQL.lanes), "0", 500, BOUGHT),
+    Table("accounts", _by(SQL.accounts), "0", 100, BOUGHT),
+    Table("stats", _by(SQL.stats), "0", 5_000),
 )

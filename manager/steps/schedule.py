@@ -129,10 +129,12 @@ def after_look(connection: Connection[Any], settings: Settings, account: Account
 
 def likeliest(connection: Connection[Any], settings: Settings, account: Account) -> str | None:
     """The job of ours that is worth a question of its own, since a slot that it has left would be
-    most of what a look could find; None when there is none, nothing waits for a slot, or
-    webhooks tell.
+    most of what a look could find; None when there is none, nothing waits for a slot, webhooks
+    tell, or it is the list that is wanted.
     """
-    parameters = {"account_id": account.id}
+    parameters = {"account_id": account.id, "longest": timedelta(seconds=settings.look_max)}
+    if one(connection, SQL.list_wanted, bool, parameters):
+        return None
     heard = settings.webhook_url and one(connection, SQL.heard, bool, parameters)
     if heard or not one(connection, SQL.waiting, bool, parameters):
         return None

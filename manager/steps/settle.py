@@ -5,7 +5,6 @@ Everything here runs inside the transaction of the step that ends the job.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,11 +16,12 @@ from manager import faultpoint
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.settings import Settings
 from manager.steps.backoff import backoff
 from manager.steps.forget import forget_ended
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("settle")
 FAIL = faultpoint.point("fail.commit")
@@ -36,10 +36,22 @@ class Tallied:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """How many of a job's records a request was the cause of."""
+
+    request_id: UUID
+    count: int
+
+
 def settle(connection: Connection[Any], job_id: UUID) -> None:
     """Give the job's enrichments the ends that its results say, and count them."""
-    parameters = {"job_id": job_id}
-    execute(connection, SQL.settle_job, parameters)
+    bought = rows(connection, SQL.settle_job, Bought, {"job_id": job_id})
+    parameters = {
+        "job_id": job_id,
+        "causes": [it.request_id for it in bought],
+        "counts": [it.count for it in bought],
+    }
     tallied = rows(connection, SQL.tally, Tallied, parameters)
     tell(connection, tallied)
     forget_ended(connection, job_id)
@@ -49,6 +61,8 @@ def tell(connection: Connection[Any], tallied: list[Tallied]) -> None:
     """Wake those who wait for the requests that are finished."""
     if finished := [request.id for request in tallied if request.finished]:
         execute(connection, SQL.notify_finished, {"ids": finished})
+        for request_id in finished:
+            log.once_committed("request.finished", request=request_id)
 
 
 def fail(connection: Connection[Any], job_id: UUID, reason: str) -> None:
@@ -109,8 +123,9 @@ def fail_job(
                 retry(connection, settings, job_id, why)
             else:
                 fail(connection, job_id, why)
+            log.once_committed("job.failed", warn=True, job=job_id, why=why)
     except LockNotAvailable:
-        log.warning("job %s is failed later: a caller's transaction holds its enrichments", job_id)
+        log.warning("job.held", job=job_id, why="a caller's transaction holds its enrichments")
         return False
     return True
 
@@ -128,8 +143,9 @@ def give_up(
             limit_waiting(connection, settings.merge_lock_timeout)
             if execute(connection, SQL.give_up, parameters):
                 fail(connection, job_id, why)
+                log.once_committed("job.given_up", warn=True, job=job_id, why=why)
     except LockNotAvailable:
-        log.warning("job %s is given up later: a caller holds its enrichments", job_id)
+        log.warning("job.held", job=job_id, why="a caller's transaction holds its enrichments")
         return False
     return True
 

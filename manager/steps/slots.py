@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,10 +11,11 @@ from redis.exceptions import RedisError
 
 from manager.ledger.execute import execute, one, rows
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.semaphore import Holder, NotReadyError
 from manager.steps.account import Account, Standing
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("slots")
 # A slot is taken in Redis a moment before the ledger knows of it.
@@ -51,7 +51,8 @@ def acquire(
             mend(connection, account, standing)
             return account.slots.acquire(holder, cap)
     except (RedisError, NotReadyError) as error:
-        log.warning("no slot for job %s: %s", holder.job_id, error or "the semaphore is not ready")
+        why = str(error) or "the semaphore is not ready"
+        log.warning("slot.not_taken", job=holder.job_id, why=why)
         return None
 
 
@@ -60,7 +61,7 @@ def release(account: Account, holder: Holder, slot: int) -> None:
     try:
         account.slots.release(holder, slot)
     except RedisError as error:
-        log.warning("slot %s of job %s not released yet: %s", slot, holder.job_id, error)
+        log.warning("slot.not_freed", job=holder.job_id, slot=slot, error=error)
 
 
 def mend(connection: Connection[Any], account: Account, standing: Standing) -> None:
@@ -72,8 +73,8 @@ def mend(connection: Connection[Any], account: Account, standing: Standing) -> N
         held = rows(connection, SQL.holders, Held, parameters)
         foreign = one(connection, SQL.foreign_active, int, parameters)
         holders = [(it.slot, Holder(it.id, it.attempts)) for it in held]
-        for change in account.slots.rebuild(holders, foreign, GRACE):
-            log.info("slot %s in Redis: %s, the ledger says %s", *change)
+        for slot, redis, ledger in account.slots.rebuild(holders, foreign, GRACE):
+            log.info("slot.mended", slot=slot, redis=redis, ledger=ledger)
 
 
 def _free_what_is_over(
@@ -94,4 +95,4 @@ def mend_if_possible(connection: Connection[Any], account: Account, standing: St
     try:
         mend(connection, account, standing)
     except RedisError as error:
-        log.warning("the semaphore could not be compared: %s", error)
+        log.warning("semaphore.not_compared", error=error)

@@ -6,7 +6,6 @@ it stays `submitting`, and `resolve` finds out.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from manager import faultpoint
 from manager.endpoints import ENDPOINTS
 from manager.ledger.execute import execute, first, rows, transaction
 from manager.ledger.sql import Statements
+from manager.logs import get_logger
 from manager.steps import settle
 from manager.steps.account import Account
 from manager.steps.attempt import SQL as ATTEMPT
@@ -31,7 +31,7 @@ from manager.steps.schedule import hint, plan
 from manager.steps.take_out import take_out_marked
 from manager.vendor import errors
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SQL = Statements("submit")
 # Refusals of a job for no reason that is known, after which its endpoint is paused.
@@ -88,6 +88,7 @@ def _make_way(
         shed = rows(connection, SQL.shed, int, parameters)
         settle.cancel_unwanted(connection, shed)
     if shed:
+        log.info("job.shed", job=job.id, why=why)
         return []
     return _wait(connection, account, job, context.settings.look_min / 2, "a job of the same size")
 
@@ -129,7 +130,7 @@ def _send(attempt: Attempt) -> list[Wake]:
     # nothing may come between the answer and its writing down
     why = f"accepted as {accepted.batch_id}"
     if not attempt.accept(accepted.batch_id, accepted.entities_requested, why):
-        log.warning("job %s was accepted as %s, too late", job.id, accepted.batch_id)
+        log.warning("job.accepted_late", job=job.id, batch=accepted.batch_id)
     return [plan(attempt.connection, attempt.context.settings, attempt.account)]
 
 

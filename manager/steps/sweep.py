@@ -63,7 +63,9 @@ def due(connection: Connection[Any], account: Account, standing: Standing) -> li
     }
     parameters["one_unresolved"] = one(connection, PACK.one_unresolved, bool, parameters)
     found = rows(connection, SQL.due, Due, parameters)
-    if standing.paused_reason is not None:
+    paused = standing.paused_reason is not None
+    execute(connection, SQL.wait_for_resume, parameters | {"paused": paused})
+    if paused:
         found = [it for it in found if it.step != "submit"]
     elif not any(it.step == "submit" for it in found):
         execute(connection, SQL.wait_for_slot, parameters)

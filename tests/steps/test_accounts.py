@@ -74,7 +74,8 @@ def test_one_endpoint_of_it_can_be_paused(two: Two) -> None:
     one.run(*one.sweep())
     assert one.calls("submit") == 0
     found = status(one.context, "alpha")
-    assert any("company/enrich is paused: too dear" in problem for problem in found.problems)
+    [problem] = found.problems
+    assert (problem.code, problem.text) == ("endpoint-paused", "company/enrich is paused: too dear")
     accounts.resume(one.context.settings, "alpha", endpoint="company/enrich")
     one.run(*one.sweep())
     assert one.calls("submit") == 1

@@ -9,16 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from manager.faultpoint import FaultPointError
 from manager.ledger.connect import Ledger
+from manager.operator.chosen import Kind, choose
+from manager.operator.listing import page
+from manager.operator.metrics import scrape
+from manager.operator.now import now
 from manager.operator.status import status
 from manager.steps import retain as module
 from manager.steps.retain import retain
-from manager.web.rows import account_rows
+from manager.web.app import make_app
 from tests.steps.driver import Driver, armed
 from tests.steps.years import pass_by
 
@@ -74,7 +80,7 @@ READ = """
 SELECT relname::text AS name, seq_tup_read + coalesce(idx_tup_fetch, 0) AS count
 FROM pg_stat_user_tables WHERE schemaname = current_schema()
 """
-NAMES = ("requests", "results", "enrichments", "jobs", "events", "strays", "vendor_jobs")
+NAMES = ("requests", "results", "enrichments", "jobs", "events", "strays", "vendor_jobs", "actions")
 HISTORY = ("request", "request_item", "enrichment", "result", "job", "job_event", "stray",
            "vendor_job")  # fmt: skip
 
@@ -118,9 +124,10 @@ def _read(driver: Driver) -> dict[str, int]:
 def test_sweeps_looks_status_and_page_read_no_history(old: Driver) -> None:
     context = old.context
 
-    def page() -> None:
-        with Ledger(context.settings, "test").connect() as connection:
-            account_rows(connection, old.account.name)
+    def pages() -> None:
+        browser = TestClient(make_app(context), base_url="http://127.0.0.1")
+        for path in ("/", "/requests", "/jobs", "/lanes", "/history", "/notices"):
+            assert browser.get(path).status_code == 200, path
 
     old.account.slots.ready()
     works: dict[str, Callable[[], Any]] = {
@@ -128,12 +135,72 @@ def test_sweeps_looks_status_and_page_read_no_history(old: Driver) -> None:
         "pack": old.pack,
         "look": lambda: old.only(old.wake("look")),
         "status": lambda: status(context),
-        "page": page,
+        "pages": pages,
+        "metrics": lambda: scrape(context),
+        "now": lambda: now(context),
         "tidy": lambda: old.only(old.wake("tidy")),
         "retain": lambda: retain(context),
     }
     old.hasten()
     reads = {name: read_by(old, work) for name, work in works.items()}
+    assert {n: r for n, r in reads.items() if any(count > FEW for count in r.values())} == {}
+
+
+AGED = """
+UPDATE job SET created_at = ended_at WHERE ended_at IS NOT NULL;
+UPDATE request r SET created_at = now() - n * interval '1 h', metadata = jsonb_build_object('n', n)
+FROM (SELECT id, row_number() OVER () AS n FROM request) numbered WHERE numbered.id = r.id;
+INSERT INTO job (id, account_id, lane_id, state, why, identifier_count, batch_id, ended_at)
+    SELECT gen_random_uuid(), account_id, id, 'failed', 'x', 1, 'failed-' || id, now() FROM lane;
+INSERT INTO enrichment (lane_id, key, identifier, state, reason, settled_at)
+    SELECT id, 'failed', 'x', 'failed', 'x', now() FROM lane
+"""
+LISTED: tuple[tuple[Kind, str | None, dict[str, str]], ...] = (
+    ("job", None, {}),
+    ("job", "oldest", {}),
+    ("job", "ended", {}),
+    ("job", None, {"account": "test"}),
+    ("job", None, {"state": "pending,packed"}),
+    ("job", None, {"state": "failed"}),
+    ("job", None, {"since": "2h"}),
+    ("job", None, {"identifier": "key-7"}),
+    ("request", None, {}),
+    ("request", "newest", {"account": "test"}),
+    ("request", None, {"open": "1"}),
+    ("request", None, {"since": "2h", "until": "1h"}),
+    ("request", None, {"metadata.n": "4711"}),
+    ("request", None, {"identifier": "key-7"}),
+    ("enrichment", None, {}),
+    ("enrichment", None, {"state": "failed"}),
+    ("enrichment", None, {"state": "pending"}),
+    ("enrichment", None, {"identifier": "key-7"}),
+    ("vendor_job", None, {}),
+    ("vendor_job", "oldest", {"account": "test"}),
+    ("vendor_job", None, {"id": "other-7"}),
+    ("stray", None, {}),
+    ("lane", None, {}),
+)
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_a_page_of_a_list_reads_little_more_than_the_page(old: Driver, pages: int) -> None:
+    """The first and the second, however long the history is."""
+    for statement in AGED.split(";"):
+        old.execute(statement)
+    old.execute("VACUUM ANALYZE")
+
+    def listed(kind: Kind, sort: str | None, given: dict[str, str]) -> None:
+        with Ledger(old.context.settings, "test").connect() as connection:
+            after = None
+            for _ in range(pages):
+                after = page(connection, choose(kind, given), sort, after, limit=20).next
+                if after is None:
+                    return
+
+    reads = {
+        f"{kind} by {sort}, {given}": read_by(old, partial(listed, kind, sort, given))
+        for kind, sort, given in LISTED
+    }
     assert {n: r for n, r in reads.items() if any(count > FEW for count in r.values())} == {}
 
 

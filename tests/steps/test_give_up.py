@@ -106,9 +106,19 @@ def test_it_is_a_warning_once_it_is_far_beyond_what_those_like_it_took(
     driver.age(endless, 2 * 3600)
     found = status(driver.context)
     [warning] = found.warnings
-    assert str(endless) in warning
-    assert f"`enrichd jobs give-up {endless}` frees its slot" in warning
+    assert (warning.code, warning.account) == ("job-overdue", driver.account.name)
+    assert str(endless) in warning.text
+    assert f"`enrichd jobs give-up {endless}` frees its slot" in warning.way_out
     assert found.ok
+
+
+def test_it_is_not_overdue_for_all_that_is_known_while_the_vendor_is_not_asked(
+    driver: Driver, endless: UUID
+) -> None:
+    driver.sweep()
+    driver.age(endless, 2 * 3600)
+    driver.execute("UPDATE account SET looked_at = now() - interval '2 hours'")
+    assert "job-overdue" not in {it.code for it in status(driver.context).warnings}
 
 
 def test_what_takes_long_is_not_overdue_where_that_is_usual(driver: Driver, endless: UUID) -> None:
@@ -132,7 +142,7 @@ def test_when_they_hold_every_slot_and_work_waits_it_is_a_problem(
     driver.packed(2, first=100)
     found = status(driver.context)
     assert not found.ok
-    assert any(str(endless) in problem for problem in found.problems)
+    assert [it.code for it in found.problems] == ["job-overdue"]
 
 
 # Given up

@@ -1,4 +1,5 @@
-"""The invariants, under any order of wake-ups, with the vendor, Redis and the workers failing.
+"""The invariants, under any order of wake-ups, with the vendor, Redis and the workers failing, and
+with operators that do anything.
 
 A wake-up may be lost, doubled, late or out of order; so here any one that was ever sent may come
 at any time, or never. In the end the faults stop and the daemon drains.
@@ -7,6 +8,7 @@ at any time, or never. In the end the faults stop and the daemon drains.
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import hypothesis
 import pytest
@@ -14,13 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from manager import Outcome, Request, faultpoint
+from manager.errors import ConflictError, NotFoundError
 from manager.faultpoint import FaultPointError
+from manager.operator.actions import Actor, perform
+from manager.operator.chosen import choose
 from manager.steps.registry import STEPS
 from tests.steps.driver import MISCOUNTED, Driver, armed, domains
 
 pytestmark = pytest.mark.integration
 
 CAP = 5
+OPERATOR = Actor("ada", "cli")
 # Of something; how many there are depends on what happened.
 INDEX = st.integers(0, 999)
 NUMBERS = st.lists(st.integers(0, 27), min_size=1, max_size=14)
@@ -58,12 +64,36 @@ FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("download", "foreign_envelope", {}),
 )
 # Statements of callers, operators and pages, which no step runs.
-OTHERS = {"accounts", "enqueue", "follow", "holders", "jobs", "page", "scope", "status", "webhook"}
+OTHERS = {
+    "accounts", "act", "action", "actions", "chosen", "enqueue", "follow", "holders", "ids", "jobs",
+    "page", "scope", "status", "webhook",
+}  # fmt: skip
 DEATHS = sorted(
     f"{when} {name}"
     for name in faultpoint.points()
     for when in ("before", "after")
     if name.partition(".")[0] not in OTHERS
+)
+# What operators do, to one request or to all that there is. (To give up a job frees its slot though
+# the vendor may be at work on it: that is its risk.)
+ACTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("request.retry", {}),
+    ("request.cancel", {}),
+    ("request.reprioritise", {"priority": -50}),
+    ("request.reprioritise", {"priority": 50}),
+    ("request.refresh", {"older_than": "0s"}),
+    ("job.retry", {}),
+    ("job.cancel", {}),
+    ("enrichment.retry", {}),
+    ("lane.pause", {}),
+    ("lane.resume", {}),
+    ("lane.refresh", {"older_than": "0s", "priority": 10}),
+)
+ACTION_DEATHS = sorted(
+    f"{when} {name}"
+    for name in faultpoint.points()
+    for when in ("before", "after")
+    if name.partition(".")[0] in ("action", "actions")
 )
 # What failed although the vendor had delivered, and was asked for again, is paid for again.
 BOUGHT_AGAIN = """
@@ -74,7 +104,7 @@ WHERE t.outcome = 'failed' AND j.batch_id IS NOT NULL
 """
 TABLES = """
 stray, job_event, result, request_item, forgetting, enrichment, request, vendor_job, endpoint_pause,
-job, lane, account_counter, retention
+job, lane, account_counter, retention, operator_action, operator_action_object
 """
 
 
@@ -91,6 +121,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.requests: list[Request] = []
+        self.refreshed = 0
         self.wakes = [self.driver.wake(it.name) for it in STEPS.values() if it.per != "job"]
         self.driver.execute(f"TRUNCATE {TABLES}")
         self.driver.resume()
@@ -157,6 +188,39 @@ class AnyOrder(RuleBasedStateMachine):
     def operator_resumes(self) -> None:
         self.driver.resume()
 
+    @rule(action=st.sampled_from(ACTIONS), index=INDEX)
+    def operator_acts(self, action: tuple[str, dict[str, Any]], index: int) -> None:
+        """On a request, or on all that there is of another kind."""
+        name, values = action
+        kind: Any = name.partition(".")[0]
+        given = {}
+        if kind == "request" and self.requests:
+            given = {"id": str(self.requests[index % len(self.requests)].id)}
+        try:
+            done = perform(self.driver.context, name, choose(kind, given), values, OPERATOR)
+        except NotFoundError:  # no job is there
+            return
+        except ConflictError:  # the only one has ended
+            return
+        if done.made:
+            self.refreshed += done.counts["identifiers"]
+            self.requests += [self.driver.manager.request(UUID(it)) for it in done.made]
+
+    @rule(point=st.sampled_from(ACTION_DEATHS), action=st.sampled_from(ACTIONS), index=INDEX)
+    def operator_dies(self, point: str, action: tuple[str, dict[str, Any]], index: int) -> None:
+        """In the middle of it: it is done, or it is not."""
+        before = {it.id for it in self.driver.rows("SELECT id FROM request")}
+        with armed(point):
+            try:
+                self.operator_acts(action, index)
+            except FaultPointError:
+                made = [
+                    it for it in self.driver.rows("SELECT id, total FROM request")
+                    if it.id not in before
+                ]  # fmt: skip
+                self.refreshed += sum(it.total for it in made)
+                self.requests += [self.driver.manager.request(it.id) for it in made]
+
     @invariant()
     def never_more_than_the_cap_are_active(self) -> None:
         assert self.driver.sandbox.record()["highest_active_own"] <= CAP
@@ -169,6 +233,7 @@ class AnyOrder(RuleBasedStateMachine):
         """The faults stop, the daemon drains: nothing is lost and nothing was bought twice."""
         self.driver.sandbox.clear_faults()
         self.driver.resume()
+        perform(self.driver.context, "lane.resume", choose("lane", {}), {}, OPERATOR)
         self.driver.drain()
         self.never_more_than_the_cap_are_active()
         self.counters_are_true()
@@ -177,7 +242,8 @@ class AnyOrder(RuleBasedStateMachine):
             for result in request.results():
                 assert_true(result)
         record = self.driver.sandbox.record()
-        assert record["duplicates"]["count"] <= self.driver.value(BOUGHT_AGAIN)
+        asked_again = self.driver.value(BOUGHT_AGAIN) + self.refreshed
+        assert record["duplicates"]["count"] <= asked_again
         batches = {row.batch_id for row in self.driver.rows("SELECT batch_id FROM job")}
         # what has no links is neither delivered nor billed
         delivered = [job for job in self.driver.sent() if job["fulfilled"] and job["links"]]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from manager.faultpoint import FaultPointError
+from manager.ledger.connect import Ledger
 from manager.steps.context import Wake
 from manager.steps.look import UNKNOWN_PATIENCE, look
 from manager.steps.schedule import NOTHING, hint
@@ -263,6 +264,17 @@ def test_an_acceptance_plans_the_look_for_its_end(driver: Driver) -> None:
 
 
 # When it is not its turn
+
+
+def test_a_look_frees_its_lock_itself(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server may take its time to notice that a session has ended: the next would be none."""
+    with driver.context.ledger.connect() as connection:
+        monkeypatch.setattr(Ledger, "connect", lambda _: nullcontext(connection))
+        due_look(driver)
+        assert driver.calls("list") == 1
+        monkeypatch.undo()
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = %(pid)s"
+        assert driver.value(held, pid=connection.info.backend_pid) == 0
 
 
 def test_a_look_that_waits_for_its_turn_has_not_failed(driver: Driver) -> None:

@@ -203,6 +203,7 @@ def test_results_that_are_gone_expire_with_the_reason_and_are_not_bought_again(
 def test_a_vendor_in_trouble_delays_the_merge(
     driver: Driver, route: str, fault: str, arguments: dict[str, Any]
 ) -> None:
+    driver = driver.another(backoff_base=5.0, backoff_max=5.0)
     job_id = driver.completed(3)
     driver.sandbox.fault(route, fault, **arguments)
     driver.merge(job_id)

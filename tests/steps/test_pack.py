@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 from psycopg import Connection, Cursor
 from psycopg.rows import namedtuple_row
-from psycopg.types.json import Json
+from psycopg.types.json import Json, Jsonb
 
 from manager import Manager, Settings
 from manager.endpoints import ENDPOINTS
@@ -38,7 +38,7 @@ SIZE, LINGER, STEP, CAP, AHEAD = 3, 100, 60, 5, 2
 BOUNDED = hypothesis.settings(max_examples=30, stateful_step_count=25, deadline=None)
 
 PENDING = """
-SELECT id, lane_id, rank, due_at <= now() AS due,
+SELECT id, lane_id, rank, due_at <= now() AS due, NOT lingers AS asked_not_to,
        due_at <= now() - make_interval(secs => %(linger)s) AS lingered
 FROM enrichment WHERE state = 'pending' ORDER BY rank
 """
@@ -184,7 +184,9 @@ def expected(ledger: Connection[Any]) -> list[Packed]:
             for lane in {row.lane_id for row in waiting}
         ]
         ready = [
-            queue for queue in queues if len(queue) == SIZE or any(row.lingered for row in queue)
+            queue
+            for queue in queues
+            if len(queue) == SIZE or any(row.lingered or row.asked_not_to for row in queue)
         ]
         if not ready:
             break
@@ -216,14 +218,18 @@ class PackerModel(RuleBasedStateMachine):
         companies=st.sets(st.integers(0, 11), min_size=1, max_size=7),
         priority=st.sampled_from([-1, 0, 0, 1, 3]),
         max_age=st.sampled_from([None, 0]),
+        linger=st.sampled_from([True, True, True, False]),
     )
-    def enqueue(self, lane: str, companies: set[int], priority: int, max_age: int | None) -> None:
+    def enqueue(
+        self, lane: str, companies: set[int], priority: int, max_age: int | None, linger: bool
+    ) -> None:
         request = self.manager.enqueue(
             "names",
             [f"company {number}" for number in sorted(companies)],
             fields=[lane],
             priority=priority,
             max_age=max_age,
+            linger=linger,
             connection=self.ledger,
         )
         self.requests.append(request.id)
@@ -290,6 +296,38 @@ def test_the_packer_does_what_the_model_says(context: Context, ledger: Connectio
 def enqueue(context: Context, lane: str, companies: list[int], priority: int = 0) -> None:
     names = [f"company {number}" for number in companies]
     Manager(context.settings).enqueue("names", names, fields=[lane], priority=priority)
+
+
+def test_what_is_asked_not_to_linger_is_packed_at_once_with_what_waits_in_its_lane(
+    context: Context, ledger: Connection[Any]
+) -> None:
+    enqueue(context, "a", [0])
+    enqueue(context, "b", [0])
+    assert pack(context) == []
+    request = Manager(context.settings).enqueue("names", ["company 1"], fields=["a"], linger=False)
+    pack(context)
+    assert keys(ledger) == ["a: 0 1"]
+    assert rows(ledger, "SELECT why FROM job", {}) == [("a request asked not to linger",)]
+    assert (request.new, request.joined) == (1, 0)
+
+
+def test_who_joins_what_lingers_can_ask_for_it_now(
+    context: Context, ledger: Connection[Any]
+) -> None:
+    enqueue(context, "a", [0], priority=3)
+    ranks = rows(ledger, "SELECT rank, cause FROM enrichment", {})
+    joins = Manager(context.settings).enqueue("names", ["company 0"], fields=["a"], linger=False)
+    assert rows(ledger, "SELECT rank, cause FROM enrichment", {}) == ranks  # nobody is put back
+    assert (joins.new, joins.joined) == (0, 1)
+    pack(context)
+    assert keys(ledger) == ["a: 0"]
+
+
+def test_a_later_purchase_lingers_again(context: Context, ledger: Connection[Any]) -> None:
+    manager = Manager(context.settings)
+    manager.enqueue("names", ["company 0"], linger=False).cancel()
+    manager.enqueue("names", ["company 0"])
+    assert pack(context) == []
 
 
 def ahead(context: Context, jobs: int) -> Context:
@@ -603,6 +641,9 @@ def test_the_cost_of_a_job_does_not_grow_with_the_backlog(
         "sizes": Json({"company/enrich": 10_000}),
         "linger": timedelta(0),
         "lingered": "",
+        "endpoint": "company/enrich",
+        "capacity": 10_000,
+        "tags": Jsonb({}),
         "one_unresolved": False,
     }
     costs: dict[str, list[Cost]] = {"ready_lanes": [], "claim": []}

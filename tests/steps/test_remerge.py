@@ -187,13 +187,18 @@ def test_a_cancelled_request_is_not_counted_again(driver: Driver, tmp_path: Path
     assert driver.rows(MISCOUNTED) == []
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_it_can_be_cut_off_and_repeated(driver: Driver, tmp_path: Path, when: str) -> None:
+@pytest.mark.parametrize(
+    ("point", "fulfilled"),
+    [("before remerge.commit", 2), ("before act.commit", 2), ("after act.commit", 4)],
+)
+def test_it_can_be_cut_off_and_repeated(
+    driver: Driver, tmp_path: Path, point: str, fulfilled: int
+) -> None:
     job_id = half_read(driver)
     path = written(tmp_path, *(envelope(name) for name in domains(4)))
-    with pytest.raises(FaultPointError), armed(f"{when} remerge.commit"):
+    with pytest.raises(FaultPointError), armed(point):
         merge_again(driver.context, job_id, path)
-    assert outcomes(driver)["fulfilled"] == (2 if when == "before" else 4)
+    assert outcomes(driver)["fulfilled"] == fulfilled
     merge_again(driver.context, job_id, path)
     assert outcomes(driver) == {"fulfilled": 4}
 

@@ -9,8 +9,8 @@ import pytest
 
 from manager.ledger.execute import first
 from manager.ledger.sql import Statements
-from manager.steps.attempt import hash_token
 from manager.steps.resolve import resolve
+from manager.steps.webhook_token import hash_token
 from tests.steps.driver import LONG, Driver
 from tests.steps.webhooks import Webhooks
 

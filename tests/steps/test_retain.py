@@ -305,3 +305,64 @@ def test_counters_are_added_up_and_stay_true(driver: Driver) -> None:
     assert driver.value("SELECT count(*) FROM account_counter") < before
     names = driver.rows("SELECT account_id, name FROM account_counter")
     assert len(names) == len(set(names))
+
+
+def act(driver: Driver, object: str, count: int = 1) -> None:
+    """What an operator has done to so many of a kind."""
+    driver.execute(
+        "WITH done AS (INSERT INTO operator_action (who, via, action, kind, filter, arguments, "
+        "counts) VALUES ('anna', 'cli', 'cancel', %(kind)s, '', '{}', '{}') RETURNING id) "
+        "INSERT INTO operator_action_object (kind, object, action_id) "
+        "SELECT %(kind)s, n::text, id FROM done, generate_series(1, %(count)s) n",
+        kind=object,
+        count=count,
+    )
+
+
+def test_what_operators_have_done_stays_unless_it_is_set_then_goes_with_what_it_touched(
+    driver: Driver,
+) -> None:
+    for number in range(4):
+        act(driver, f"kind {number}", count=2)
+    driver.execute("UPDATE operator_action SET at = at - interval '40 days' WHERE kind = 'kind 0'")
+    retained(driver)
+    assert driver.value("SELECT count(*)::int FROM operator_action") == 4
+    retained(driver, actions_days=30)
+    retained(driver, actions_count=2)
+    kinds = "SELECT array_agg(DISTINCT kind ORDER BY kind) FROM {}"
+    for table in ("operator_action", "operator_action_object"):
+        assert driver.value(kinds.format(table)) == ["kind 2", "kind 3"]
+
+
+def test_an_action_that_touched_many_goes_in_parts(driver: Driver, small_batches: None) -> None:
+    act(driver, "request", count=95)
+    act(driver, "job")
+    keeper = driver.another(retain_actions_count=1, retain_notices_days=None)
+    left: list[int] = []
+    while not left or left[-1]:
+        with armed("after retain.commit"), pytest.raises(FaultPointError):
+            retain(keeper.context)
+        many = "SELECT count(*)::int FROM operator_action_object WHERE kind = 'request'"
+        left.append(driver.value(many))
+    assert left[:3] == [55, 15, 0]
+    retained(driver, actions_count=1)
+    assert driver.rows("SELECT kind FROM operator_action") == [("job",)]
+
+
+def test_counts_of_days_stay_as_long_as_is_set_and_those_of_accounts_that_are_gone_two_months(
+    driver: Driver,
+) -> None:
+    driver.execute(
+        "INSERT INTO day_counter (at, level, account_id, lane_id, endpoint, tag, name, amount) "
+        "SELECT now() - make_interval(days => age), 2, account_id, 1, 'x', '', 'bought', 1 "
+        "FROM unnest('{1, 70, 100}'::int[]) age, "
+        "unnest(array[(SELECT min(id) FROM account), 99]) account_id"
+    )
+    ages = (
+        "SELECT account_id = 99 AS gone, (now()::date - at::date)::int AS age FROM day_counter "
+        "ORDER BY 1, 2"
+    )
+    retained(driver)
+    assert driver.rows(ages) == [(False, 1), (False, 70), (False, 100), (True, 1)]
+    retained(driver, stats_days=63.0)
+    assert driver.rows(ages) == [(False, 1), (True, 1)]

@@ -83,12 +83,9 @@ def test_the_webhooks_token_is_known_to_the_vendor_alone(
             assert token not in driver.value(f"SELECT string_agg(t::text, '') FROM {table} t")
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "advice"),
-    [(401, "unauthorized", "Check the vendor_api_key"), (402, "no_credits", "Buy credits")],
-)
+@pytest.mark.parametrize(("status", "kind"), [(401, "unauthorized"), (402, "no_credits")])
 def test_what_only_an_operator_can_mend_pauses_the_account_with_the_reason(
-    driver: Driver, status: int, kind: str, advice: str
+    driver: Driver, status: int, kind: str
 ) -> None:
     driver.sandbox.fault("submit", "status", status=status)
     job_id = driver.packed(2)
@@ -97,7 +94,6 @@ def test_what_only_an_operator_can_mend_pauses_the_account_with_the_reason(
     paused = driver.paused()
     assert paused is not None
     assert f"The vendor answered {status}" in paused
-    assert advice in paused
     assert driver.value("SELECT paused_for FROM account") == kind
 
 

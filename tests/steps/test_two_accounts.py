@@ -168,16 +168,19 @@ def test_no_step_of_one_account_touches_the_others_job(both: Both, state: str) -
     assert alpha.states() == {"fulfilled": 3}
 
 
-# Those that ask whose a job is, those within a transaction that has begun with asking, and those
-# that forget somebody in all accounts.
+# Those that ask whose a job is, those within a transaction that has begun with asking, those that
+# show one to operators, and those that forget somebody in all accounts.
 NO_ACCOUNT_NEEDED = {
     "forget.marked_in",
     "forget.shrink",
     "forget.take_out",
+    "history.job",
     "jobs.account",
+    "remerge.tally",
     "resolve.known",
-    "settle.lock_lane",
     "settle.fail_lane",
+    "settle.lock_lane",
+    "settle.tally",
     "webhook.heard",
 }
 

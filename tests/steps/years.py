@@ -29,7 +29,7 @@ SELECT account_id, 'jobs ' || state, count(*) FROM job WHERE ended_at IS NOT NUL
 """
 COUNTERS = """
 SELECT account_id, name, sum(amount)::bigint AS amount FROM account_counter
-GROUP BY 1, 2 HAVING sum(amount) <> 0
+WHERE name NOT LIKE 'metric %%' GROUP BY 1, 2 HAVING sum(amount) <> 0
 """
 
 

@@ -71,7 +71,10 @@ def test_a_worker_takes_from_the_queues_of_the_accounts_that_it_serves(two: Sett
 
 def test_beat_wakes_each_account_and_the_machine_itself_once(app: App) -> None:
     schedule = app.conf.beat_schedule
-    assert set(schedule) == {"sweep crm", "sweep web", "tidy", "retain"}
+    assert set(schedule) == {
+        *("sweep crm", "sweep web", "tell crm", "tell web"),
+        *("tidy", "retain"),
+    }
     assert schedule["sweep web"]["args"] == ["web"]
     assert schedule["sweep web"]["options"]["queue"] == "enrichd.quick.web"
     assert schedule["tidy"]["args"] == [""]
