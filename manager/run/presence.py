@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import get_args
 
-from manager.operator.status import TROUBLE
-from manager.run.supervisor import ProcessSpec, Supervisor
+from manager.operator.trouble import TROUBLE
+from manager.run.supervisor import ProcessSpec, ProcessStatus, Supervisor
 from manager.semaphore import Presence, Presences
-from manager.semaphore.presence import INTERVAL
+from manager.semaphore.presence import INTERVAL, machine
 from manager.settings import Settings
 from manager.steps.context import Context
 from manager.steps.registry import Queue
@@ -62,7 +62,7 @@ def supervised(settings: Settings, supervisor: Supervisor, specs: Sequence[Proce
             role, queues = kinds[it.name]
             if it.pid is not None and it.uptime is not None and role in ("worker", "beat"):
                 began = now - it.uptime
-                yield presence(settings, role, it.name, it.pid, began, queues, it.restarts)
+                yield presence(settings, role, it.name, it.pid, began, queues, it)
 
     return tell
 
@@ -74,9 +74,11 @@ def presence(
     pid: int,
     started: float,
     queues: tuple[str, ...] = (),
-    restarts: int = 0,
+    child: ProcessStatus | None = None,
 ) -> Presence:
-    """What is said of a process on this machine. started: in seconds since 1970."""
+    """What is said of a process on this machine. started: in seconds since 1970. child: as its
+    supervisor sees it.
+    """
     return Presence(
         role=role,
         name=name,
@@ -87,7 +89,10 @@ def presence(
         clock=time.time(),
         accounts=tuple(it.name for it in settings.served),
         queues=queues,
-        restarts=restarts,
+        restarts=child.restarts if child else 0,
+        last_exit=child.last_exit if child else None,
+        idle=child.idle if child else None,
+        machine=machine(),
     )
 
 
@@ -124,5 +129,8 @@ def _say(settings: Settings, tell: Tell, ended: threading.Event) -> None:
     with suppress(*TROUBLE):
         known = Presences(context.redis, context.ledger_id)
         for it in said.values():
-            known.gone(it)
+            if it.pid == os.getpid():
+                known.ended(it)
+            else:
+                known.gone(it)
     context.close()

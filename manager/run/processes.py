@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -14,14 +13,17 @@ from pathlib import Path
 
 from manager import semaphore
 from manager.errors import ConfigurationError, UnavailableError
-from manager.ledger import revision
+from manager.ledger import budgets, revision
 from manager.ledger.connect import Ledger
+from manager.logs import get_logger
+from manager.run import first_look
 from manager.run.embedded import EmbeddedServers
 from manager.run.presence import present, supervised
 from manager.run.supervisor import ProcessSpec, Supervisor, wait_until_reachable
 from manager.settings import NO_TABLES, Settings, load_settings
+from manager.steps.context import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 REACHABLE_WITHIN = 60.0
 SANDBOX_KEY = "sandbox-key"
@@ -39,13 +41,14 @@ def environment() -> dict[str, str]:
 
 
 def processes(settings: Settings, run_dir: Path, *, web: bool = True) -> list[ProcessSpec]:
-    """The daemon's own processes: two workers, beat and web."""
+    """The daemon's own processes: three workers, beat and web."""
     run_dir.mkdir(parents=True, exist_ok=True)
     specs = [
         celery_process(settings, name, run_dir / f"{name}.heartbeat", *arguments)
         for name, *arguments in (
             ("worker-quick", "worker", "--queues", "enrichd.quick"),
             ("worker-merge", "worker", "--queues", "enrichd.merge"),
+            ("worker-tell", "worker", "--queues", "enrichd.tell"),
             ("beat", "beat"),
         )
     ]
@@ -116,6 +119,8 @@ def wait_for_servers(settings: Settings, stop: threading.Event | None = None) ->
     wait_until_reachable(postgres, "Postgres", REACHABLE_WITHIN, stop)
 
     def redis() -> None:
+        # before the ledger is migrated: what is refused has changed nothing; `run` checks again,
+        # when the ledger has the id after which our names in Redis are made
         semaphore.check(settings)
         semaphore.ping(settings)
 
@@ -166,6 +171,7 @@ def run(
     else:
         with ledger.connect() as connection:
             revision.check(connection, settings.database_schema)
+            budgets.keep(connection, settings)
     ledger.check_for_daemon()
     semaphore.check(settings, ledger.id())
     supervisor = Supervisor(
@@ -174,12 +180,14 @@ def run(
         heartbeat=servers.ensure if servers else None,
         log_dir=log_dir,
     )
+    first_look.order(Context(settings, "up"))
     if ready:
         ready(settings)
+    first_look.tell(settings, stop)
     with present(settings, "up", supervised(settings, supervisor, specs)):
         killed = supervisor.run_forever(stop)
     if killed:
-        log.warning("killed after %g s: %s", settings.drain_timeout, ", ".join(killed))
+        log.warning("daemon.killed", processes=killed, after=settings.drain_timeout)
 
 
 def with_sandbox(

@@ -12,7 +12,6 @@ teaches one: one call less than were made; it grows back by a tenth of the limit
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,12 +22,13 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from manager import faultpoint
+from manager.logs import get_logger
 from manager.semaphore.names import Owner
 from manager.semaphore.redis import lua
 from manager.vendor.calls import Route, Worth
 from manager.vendor.errors import NotYourTurn
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 TAKE = faultpoint.point("semaphore.take")
 ANSWERED = faultpoint.point("semaphore.answered")
@@ -92,7 +92,7 @@ class RedisGate:
             with faultpoint.around(TAKE):
                 wait = self._run(self._take, route, who, int(worth), int(UNRESERVED))
         except RedisError as error:
-            log.warning("no rate limit for %s: Redis cannot be reached: %s", route, error)
+            log.warning("call.unlimited", route=route, error=error)
             return
         if wait:
             raise NotYourTurn(route, wait / 1000)
@@ -116,7 +116,7 @@ class RedisGate:
             with faultpoint.around(ANSWERED):
                 self._run(self._answered, route, *said)
         except RedisError as error:
-            log.warning("rate limit of %s not written down: %s", route, error)
+            log.warning("limit.not_noted", route=route, error=error)
 
     def give_back(self, route: Route, who: str) -> None:
         """Give back the last call that `who` was granted; it was certainly not made."""
@@ -124,7 +124,7 @@ class RedisGate:
             with faultpoint.around(GIVE_BACK):
                 self._run(self._give_back, route, who)
         except RedisError as error:  # it counts as made, until it leaves the window
-            log.warning("a call to %s not given back: %s", route, error)
+            log.warning("call.not_given_back", route=route, error=error)
 
     def calls(self, route: Route) -> Calls:
         """How the route's calls stand, for operators. Raises RedisError."""

@@ -27,6 +27,16 @@ class Owner:
         return f"{self._prefix}:calls:{route}"
 
     @property
+    def measures(self) -> str:
+        """How long the account's calls and steps took."""
+        return f"{self._prefix}:measures"
+
+    @property
+    def acknowledged(self) -> str:
+        """Until when an operator knows of the account's failures."""
+        return f"{self._prefix}:acknowledged"
+
+    @property
     def _prefix(self) -> str:
         # The braces keep an account's keys on one node of a cluster, where a script needs them.
         return f"enrichd:{{{self.ledger}:{self.account}}}"
@@ -40,3 +50,8 @@ def queue_prefix(ledger: str) -> str:
 def presences(ledger: str) -> str:
     """Which processes are at work on a ledger."""
     return f"enrichd:{ledger}:processes"
+
+
+def failed_logins(ledger: str, of: str) -> str:
+    """How often a login at the web has failed lately. of: a digest of address and name."""
+    return f"enrichd:{ledger}:logins:{of}"

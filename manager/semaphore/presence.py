@@ -6,6 +6,10 @@ heard of last. Nothing else follows from it: it is for operators.
 
 from __future__ import annotations
 
+import os
+import socket
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,7 +27,9 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
     role: up (a supervisor), worker, beat or web; name: what it is called there. queues: of a
     worker, the kinds it takes from. accounts: those that it serves. clock: its own, in seconds
-    since 1970. restarts: how often its supervisor had to start it again.
+    since 1970. restarts: how often its supervisor had to start it again; last_exit: how it ended
+    before. idle: seconds since it did any work, where its supervisor knows. machine: where its pid
+    means something. ended: it was stopped.
     """
 
     role: str
@@ -36,6 +42,10 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     restarts: int = 0
+    last_exit: str | None = None
+    idle: float | None = None
+    machine: str = ""
+    ended: bool = False
 
     @property
     def process(self) -> str:
@@ -52,8 +62,26 @@ class Seen(msgspec.Struct, frozen=True):
 
     @property
     def alive(self) -> bool:
-        """Whether it was heard of lately."""
-        return self.ago <= DEAD
+        """Whether it was heard of lately and has not ended, as far as this machine can tell."""
+        return self.ago <= DEAD and not self.presence.ended and not self.is_gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is of this machine, and its process is not there any more."""
+        here = self.presence.machine == machine() != ""
+        return here and not Path(f"/proc/{self.presence.pid}").exists()
+
+
+@cache
+def machine() -> str:
+    """What tells apart the places in which a pid means something: a boot, and in it a namespace of
+    pids, of which each container has its own; "" where that is not to be had.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{socket.gethostname()} {boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
 
 
 class Presences:
@@ -70,8 +98,12 @@ class Presences:
         self._note(keys=[self._key], args=[presence.process, said, FORGOTTEN])
 
     def gone(self, presence: Presence) -> None:
-        """Say that it has ended."""
+        """Say that it has ended, and will be replaced."""
         self._redis.hdel(self._key, presence.process)
+
+    def ended(self, presence: Presence) -> None:
+        """Say that it was stopped, which is remembered."""
+        self.note(msgspec.structs.replace(presence, ended=True))
 
     def seen(self) -> list[Seen]:
         """All that were heard of within a day, by role, host and name."""

@@ -12,9 +12,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from manager.errors import ConfigurationError, UnavailableError, without_passwords
+from manager.errors import ConfigurationError, NotRunningError, UnavailableError
+from manager.redact import without_passwords
 from manager.semaphore import trouble
-from manager.settings import Settings
+from manager.settings import Settings, installation
 from manager.settings.redis_url import RedisAddress, Tls
 
 # A key that never is; what is added to its list if there is one shows that Redis takes writes.
@@ -155,6 +156,8 @@ def unavailable(settings: Settings, error: RedisError) -> UnavailableError:
     """The same without the URL's password."""
     if isinstance(error, trouble.CannotServeError):
         return UnavailableError(str(error))
+    if stopped := installation.not_running(settings.data_dir, settings.redis):
+        return NotRunningError(stopped)
     address, reason = RedisAddress.parse(settings.redis), without_passwords(error)
     return UnavailableError(
         f"Redis at {address} cannot be reached: {reason}{_hint(address, reason)}"

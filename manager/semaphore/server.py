@@ -6,7 +6,6 @@ does not know or allow is found out by trying.
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +14,14 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from manager.errors import ConfigurationError
+from manager.logs import get_logger
 from manager.semaphore import trouble
 from manager.semaphore.names import Owner, queue_prefix
 from manager.semaphore.redis import address_of, connect, unavailable
 from manager.semaphore.trouble import MissingRightError
 from manager.settings import Settings
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SUPPORTED = "Redis 6.2 to 8 and Valkey 7.2 to 9"
 OLDEST = {"Redis": (6, 2), "Valkey": (7, 2)}
@@ -165,7 +165,7 @@ def check(settings: Settings, ledger: str | None = None) -> None:
     if found.problems:
         raise ConfigurationError(" ".join(found.problems))
     for warning in found.warnings if ledger else ():
-        log.warning("%s", warning)
+        log.warning("redis.warned", why=warning)
 
 
 def _info(redis: Redis) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from manager.redact import redact
 from manager.vendor import errors
 from manager.vendor.calls import Route
-from manager.vendor.redact import redact
 from manager.vendor.times import read_time
 
 # A vendor that asks for more has its units wrong; the next 429 will tell.
@@ -28,11 +28,6 @@ _REFUSALS: dict[int, type[errors.Refused]] = {
     402: errors.NoCredits,
     403: errors.Forbidden,
     413: errors.TooLarge,
-}
-_ADVICE = {
-    401: " Check the vendor_api_key of account {account}, then resume it.",
-    402: " Buy credits for account {account}, then resume it.",
-    403: " Check whether the plan of account {account} has that route, then resume it.",
 }
 _SAYS_CAP = re.compile(
     r"concurren|active[\w ]{0,30}jobs?\b|jobs?\b[\w ]{0,30}\bactive"
@@ -96,18 +91,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def error_of(
-    answer: Answer, call: str, route: Route, account: str, secrets: tuple[str, ...]
+    answer: Answer, call: str, route: Route, secrets: tuple[str, ...]
 ) -> errors.VendorError:
     """The error that an answer other than a good 2xx stands for.
 
-    call, account: what was asked and for whom, for the message. secrets: never shown, whatever
+    call: what was asked, for the message. secrets: never shown, whatever
     the body says.
     """
     content = _decoded(answer.body)
     status, wait = answer.status, retry_after(answer.headers)
     text = redact(answer.broken or _text(content, answer.body), secrets)
     message = f"The vendor answered {status} to {call}" + (f": {text}" if text else ".")
-    message += _ADVICE.get(status, "").format(account=account)
     if not 400 <= status < 500 or status in _UNCLEAR:
         return errors.Unclear(message, status=status, retry_after=wait)
     if status in (400, 422):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote
 
@@ -14,13 +14,13 @@ from manager import faultpoint
 from manager.endpoints import Endpoint
 from manager.errors import ConfigurationError
 from manager.identifiers import submitted
+from manager.redact import redact
 from manager.settings import Settings
 from manager.vendor.account import Account
 from manager.vendor.answer import Answer, budget, error_of, retry_after
 from manager.vendor.calls import Gate, Route, Worth
 from manager.vendor.errors import NotSent, RateLimited, Unclear, UnknownJob
 from manager.vendor.read import read_job, read_page
-from manager.vendor.redact import redact
 from manager.vendor.times import read_time
 from manager.vendor.transport import TimeLimit, exchange, new_client
 from manager.vendor.types import JobPage, VendorJob
@@ -48,11 +48,22 @@ class VendorClient:
     is the name under which it keeps a reservation, from one attempt of a caller to the next.
     """
 
-    def __init__(self, settings: Settings, account: Account, gate: Gate) -> None:
-        """For an account. Raises ConfigurationError without a usable key."""
+    def __init__(
+        self,
+        settings: Settings,
+        account: Account,
+        gate: Gate,
+        called: Callable[[Route, str, float], None] = lambda *_: None,
+    ) -> None:
+        """For an account. Raises ConfigurationError without a usable key.
+
+        called: is told of each call its route, the status of the answer or why there was none,
+        and how many seconds it took.
+        """
         self._settings = settings
         self._account = account
         self._gate = gate
+        self._called = called
         self._headers = _headers(settings, account)
         self._http = new_client(settings, account.vendor_url)
 
@@ -119,29 +130,6 @@ class VendorClient:
         date = read_time(answer.headers.get("date"))
         return _read(lambda content: read_page(content, limit, date), answer, call)
 
-    def iter_jobs(
-        self,
-        created_since: datetime | None = None,
-        max_pages: int = 10,
-        *,
-        worth: Worth = Worth.LOOK,
-    ) -> Iterator[VendorJob]:
-        """The account's jobs, newest first, each once, page by page as they are asked for.
-
-        Ends at the first page with a job created before `created_since` (aware), or after
-        `max_pages` pages. A job whose time the vendor does not say is not left out.
-        """
-        cursor, seen = None, set[str]()
-        for _ in range(max_pages):
-            page = self.list_jobs(cursor=cursor, worth=worth)
-            new = [job for job in page.jobs if job.batch_id not in seen]
-            seen.update(job.batch_id for job in new)
-            recent = [job for job in new if _since(job, created_since)]
-            yield from recent
-            if not new or len(recent) < len(new) or not page.has_more:
-                return
-            cursor = page.next_cursor
-
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -182,12 +170,27 @@ class VendorClient:
         """Make the call and give its good answer."""
         secrets += (self._account.api_key,)
         with faultpoint.around(POINTS[route]):
-            answer = self._send(call, request, secrets)
-        error = None if answer.ok else error_of(answer, call, route, self._account.name, secrets)
+            answer = self._timed(route, call, request, secrets)
+        error = None if answer.ok else error_of(answer, call, route, secrets)
         self._gate.answered(route, *budget(answer.headers), _blocked(answer, error))
         if error is not None:
             raise error
         return answer
+
+    def _timed(
+        self, route: Route, call: str, request: httpx.Request, secrets: tuple[str, ...]
+    ) -> Answer:
+        """Make the call, and tell how long it took."""
+        outcome, began = "unanswered", monotonic()
+        try:
+            answer = self._send(call, request, secrets)
+            outcome = str(answer.status) if 100 <= answer.status < 600 else "unanswered"
+            return answer
+        except NotSent:
+            outcome = "unreachable"
+            raise
+        finally:
+            self._called(route, outcome, monotonic() - began)
 
     def _send(self, call: str, request: httpx.Request, secrets: tuple[str, ...]) -> Answer:
         try:
@@ -239,10 +242,6 @@ def _blocked(answer: Answer, error: Exception | None) -> float | None:
     if isinstance(error, RateLimited):
         return error.wait
     return retry_after(answer.headers) if answer.status == 503 else None
-
-
-def _since(job: VendorJob, time: datetime | None) -> bool:
-    return time is None or job.created_at is None or job.created_at >= time
 
 
 def _parts(webhook_url: str | None) -> tuple[str, ...]:

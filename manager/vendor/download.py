@@ -16,6 +16,7 @@ from time import monotonic
 import httpx
 
 from manager import faultpoint
+from manager.redact import redact
 from manager.settings import Settings
 from manager.vendor.account import Account
 from manager.vendor.errors import (
@@ -28,7 +29,6 @@ from manager.vendor.errors import (
 )
 from manager.vendor.links import allowed, checked
 from manager.vendor.part import Part
-from manager.vendor.redact import redact
 from manager.vendor.results import lines
 from manager.vendor.transport import TimeLimit, exchange, new_client
 from manager.vendor.types import VendorJob

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 import httpx
 
 from manager.settings import Settings
+from manager.settings.hosts import is_loopback
 from manager.vendor.errors import DownloadRefused
-from manager.vendor.transport import is_loopback
 
 # Others mean one host to us and another to a proxy: "evil.example\\.amazonaws.com".
 _HOST = re.compile(r"[a-z0-9._:-]+")

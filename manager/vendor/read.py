@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from manager.vendor.redact import redact
+from manager.redact import redact
 from manager.vendor.times import read_time
 from manager.vendor.types import JobPage, VendorJob
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from manager.redact import redact
 from manager.settings import Settings
 from manager.vendor.errors import ResultsCorrupt, ResultsTooLarge
-from manager.vendor.redact import redact
 from manager.vendor.unpack import Piece, unpacked
 
 _MARK = b"\xef\xbb\xbf"  # UTF-8's byte order mark

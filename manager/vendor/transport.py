@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 
 import httpx
 
 from manager.settings import Settings
+from manager.settings.hosts import is_loopback
 from manager.vendor.agent import our_version
 
 _LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks")
@@ -97,6 +98,9 @@ def exchange(
     """
     request.extensions["trace"] = limit.watch
     token = _exchanging.set(True)
+    traces = sys.modules.get("opentelemetry.context")  # somebody instruments httpx, perhaps
+    key = getattr(traces, "_SUPPRESS_HTTP_INSTRUMENTATION_KEY", None)
+    ours = traces.attach(traces.set_value(key, True)) if traces and key else None
     try:
         response = client.send(request, stream=True)
         try:
@@ -104,15 +108,9 @@ def exchange(
         finally:
             response.close()
     finally:
+        if traces and ours:
+            traces.detach(ours)
         _exchanging.reset(token)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class _NotOurs(logging.Filter):

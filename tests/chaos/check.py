@@ -1,4 +1,4 @@
-"""The eight invariants, checked against the sandbox's own record and the ledger."""
+"""The invariants, checked against the sandbox's own record and the ledger."""
 
 from __future__ import annotations
 
@@ -50,6 +50,37 @@ SELECT count(*) FROM result t JOIN job j ON j.id = t.job_id JOIN account a ON a.
 WHERE t.outcome = 'failed' AND j.batch_id IS NOT NULL AND a.name = %s
   AND EXISTS (SELECT FROM result later
               WHERE later.enrichment_id = t.enrichment_id AND later.cycle > t.cycle)
+"""
+# What was counted as bought is what the ledger holds as bought, by account, endpoint and tag.
+MISCOUNTED = """
+SELECT * FROM (
+    SELECT j.account_id, l.endpoint, coalesce(e.tag, '') AS tag, count(*) AS count
+    FROM result t JOIN job j ON j.id = t.job_id JOIN lane l ON l.id = j.lane_id
+    JOIN enrichment e ON e.id = t.enrichment_id AND e.cycle = t.cycle
+    WHERE t.outcome = 'fulfilled' AND NOT EXISTS (
+        SELECT FROM result o WHERE o.enrichment_id = t.enrichment_id AND o.cycle <> t.cycle)
+    GROUP BY 1, 2, 3
+) held FULL JOIN (
+    SELECT account_id, endpoint, tag, sum(amount) AS counted FROM day_counter
+    WHERE name = 'bought' GROUP BY 1, 2, 3
+) days USING (account_id, endpoint, tag)
+WHERE coalesce(held.count, 0) > coalesce(days.counted, 0)
+"""
+HELD_AND_COUNTED = """
+SELECT (SELECT count(*) FROM result WHERE outcome = 'fulfilled') AS held,
+       (SELECT coalesce(sum(amount), 0) FROM day_counter WHERE name = 'bought') AS counted,
+       (SELECT coalesce(sum(amount), 0) FROM waiting_counter) AS waiting,
+       (SELECT count(*) FROM enrichment WHERE state = 'pending') AS pending
+"""
+# Of endpoints that bill by record.
+BOUGHT = """
+SELECT coalesce(sum(d.amount), 0)::bigint FROM day_counter d JOIN account a ON a.id = d.account_id
+WHERE d.name = 'bought' AND a.name = %s AND d.endpoint <> 'person/contact/enrich'
+"""
+# Delivered, and paid for, but not to be had, or not to be stored.
+NOT_HAD = """
+SELECT count(*) FROM result t JOIN job j ON j.id = t.job_id JOIN account a ON a.id = j.account_id
+WHERE t.outcome = 'failed' AND j.batch_id IS NOT NULL AND a.name = %s
 """
 TEXTS = """
 SELECT coalesce(why, '') || coalesce(error, '') FROM job
@@ -122,6 +153,7 @@ def violations(world: World, accepted: dict[UUID, int]) -> Iterator[str]:
         yield from _results_are_true(connection, settings)
         if wrong := _all(connection, settings, COUNTERS):
             yield f"6: {len(wrong)} requests have wrong counters, for example {wrong[0].id}"
+        yield from _spent_is_counted(connection, settings, records)
         yield from _secrets_stay_secret(connection, world)
     for account, record in records.items():
         if record["highest_active_own"] > CAP:
@@ -173,6 +205,26 @@ def _never_bought_twice(
             f"3: {account}: {record['duplicates']['count']} records were bought twice, "
             f"{again} on purpose"
         )
+
+
+def _spent_is_counted(
+    connection: psycopg.Connection[Any], settings: Settings, records: dict[str, Any]
+) -> Iterator[str]:
+    """What is counted by day and tag is what the ledger holds, and what the vendors have billed."""
+    [sums] = _all(connection, settings, HELD_AND_COUNTED)
+    if sums.held != sums.counted:
+        yield f"9: {sums.held} records were bought, {sums.counted} were counted"
+    if sums.waiting != sums.pending:
+        yield f"9: {sums.pending} enrichments wait, {sums.waiting} are counted"
+    for row in _all(connection, settings, MISCOUNTED):
+        yield f"9: {row.count} records of {row.endpoint}, tag {row.tag!r}: counted {row.counted}"
+    for account, record in records.items():
+        by_endpoint = record["billed_by_endpoint"]
+        billed = sum(by_endpoint.values()) - by_endpoint.get("person/contact/enrich", 0)
+        bought = _one(connection, settings, BOUGHT, account)
+        not_had = _one(connection, settings, NOT_HAD, account)
+        if not billed - not_had <= bought <= billed:
+            yield f"9: {account} was billed {billed} records, {bought} are counted, {not_had} lost"
 
 
 def _results_are_true(connection: psycopg.Connection[Any], settings: Settings) -> Iterator[str]:

@@ -90,6 +90,7 @@ class Load:
         values = [value_of(kind.identifier_type, number, kind.endpoint)
                   for number in self._numbers(lane, size)]  # fmt: skip
         priority, cancel = rng.choice((-10, 0, 0, 0, 20)), rng.random() < 0.05
+        tag = rng.choice((None, "crm", "sales"))
         self._keys += 1
         while True:
             try:
@@ -100,6 +101,7 @@ class Load:
                     account=account,
                     fields=kind.fields,
                     priority=priority,
+                    tag=tag,
                     idempotency_key=f"chaos-{self._keys}",
                 )
                 self.accepted[request.id] = request.total

@@ -132,6 +132,7 @@ def test_each_queue_has_a_worker() -> None:
     assert {command[command.index("--queues") + 1] for command in queues} == {
         "enrichd.quick",
         "enrichd.merge",
+        "enrichd.tell",
     }
 
 

@@ -226,7 +226,7 @@ def test_without_redis_calls_are_granted_with_a_warning(
             use_up(gate, LIMIT + 1)
             tell(gate, remaining=0)
             gate.give_back("list", "me")
-    assert "no rate limit for list: Redis cannot be reached" in caplog.text
-    assert "rate limit of list not written down" in caplog.text
-    assert "a call to list not given back" in caplog.text
+    assert "call.unlimited route=list error=" in caplog.text
+    assert "limit.not_noted route=list" in caplog.text
+    assert "call.not_given_back route=list" in caplog.text
     assert "geheim" not in caplog.text

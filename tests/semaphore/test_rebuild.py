@@ -154,8 +154,8 @@ def test_without_redis_there_is_no_slot_and_no_exception(
         there = away.accounts()[0]
         assert acquire(ledger, there, standing, job(7)) is None
         release(there, job(1), 1)
-    assert f"no slot for job {job(7).job_id}" in caplog.text
-    assert f"slot 1 of job {job(1).job_id} not released yet" in caplog.text
+    assert f"slot.not_taken job={job(7).job_id}" in caplog.text
+    assert f"slot.not_freed job={job(1).job_id} slot=1" in caplog.text
     assert "geheim" not in caplog.text
 
 
@@ -174,7 +174,7 @@ def test_a_slot_that_only_redis_knows_is_freed_after_the_grace(
     caplog.set_level(logging.INFO)
     mend(ledger, account, standing)
     assert account.slots.holders() == {1: job(1), 3: job(3), 4: job(8)}
-    assert f"slot 2 in Redis: {job(7)}, the ledger says None" in caplog.text
+    assert f"slot.mended slot=2 redis={job(7)} ledger=None" in caplog.text
 
 
 def test_a_slot_whose_release_was_lost_is_freed_by_the_next_reconcile(

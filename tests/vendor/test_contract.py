@@ -242,7 +242,7 @@ def test_a_job_runs_from_its_submission_to_its_records(
     assert job.completed_at
     assert job.created_at
     assert job.completed_at >= job.created_at
-    listed = next(it for it in vendor.client.iter_jobs() if it.batch_id == job.batch_id)
+    listed = next(it for it in vendor.client.list_jobs().jobs if it.batch_id == job.batch_id)
     assert (listed.identifier_count, listed.links) == (2, ())
     assert COMPANY.may_be(listed.entity, listed.action)
 

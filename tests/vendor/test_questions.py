@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,7 +13,7 @@ from manager.vendor.client import VendorClient
 from manager.vendor.read import read_job, read_page
 
 if TYPE_CHECKING:
-    from .conftest import Call, Server
+    from .conftest import Server
 
 pytestmark = pytest.mark.integration
 
@@ -103,70 +103,3 @@ def test_a_list_that_cannot_be_read_whole_is_not_read_at_all(
     server.reply = lambda call: call.answer(200, body)
     with pytest.raises(errors.Unclear):
         client.list_jobs()
-
-
-def pages_of(count: int, size: int) -> Any:
-    """A list of jobs, each a minute older than the one before."""
-    jobs = [
-        {"batch_id": f"b-{n}", "created_at": (NOON - timedelta(minutes=n)).isoformat()}
-        for n in range(count)
-    ]
-
-    def reply(call: Call) -> None:
-        cursor = parse_qs(urlsplit(call.path).query).get("cursor")
-        first = int(cursor[0].removeprefix("b-")) + 1 if cursor else 0
-        page = jobs[first : first + size]
-        more = first + size < count
-        last = page[-1]["batch_id"] if more else None
-        call.answer(200, {"jobs": page, "next_cursor": last, "has_more": more})
-
-    return reply
-
-
-def test_all_jobs_are_listed_page_by_page(server: Server, client: VendorClient) -> None:
-    server.reply = pages_of(7, 3)
-    assert [job.batch_id for job in client.iter_jobs()] == [f"b-{n}" for n in range(7)]
-    assert len(server.calls) == 3
-
-
-def test_listing_ends_with_the_first_job_that_is_too_old(
-    server: Server, client: VendorClient
-) -> None:
-    server.reply = pages_of(100, 3)
-    recent = client.iter_jobs(created_since=NOON - timedelta(minutes=4))
-    assert [job.batch_id for job in recent] == [f"b-{n}" for n in range(5)]
-    assert len(server.calls) == 2
-
-
-def test_listing_ends_after_so_many_pages(server: Server, client: VendorClient) -> None:
-    server.reply = pages_of(100, 3)
-    assert len(list(client.iter_jobs(max_pages=2))) == 6
-
-
-def test_listing_ends_when_the_vendor_goes_in_circles(server: Server, client: VendorClient) -> None:
-    page = {"jobs": [COMPLETED], "next_cursor": "b-1", "has_more": True}
-    server.reply = lambda call: call.answer(200, page)
-    assert len(list(client.iter_jobs(max_pages=50))) == 1
-    assert len(server.calls) == 2
-
-
-def test_a_job_that_moved_on_to_the_next_page_is_listed_once(
-    server: Server, client: VendorClient
-) -> None:
-    pages = [["b-4", "b-3"], ["b-3", "b-2"], ["b-1"]]
-
-    def reply(call: Call) -> None:
-        jobs = [{"batch_id": batch_id} for batch_id in pages[len(server.calls) - 1]]
-        more = len(server.calls) < len(pages)
-        call.answer(200, {"jobs": jobs, "next_cursor": str(len(server.calls)), "has_more": more})
-
-    server.reply = reply
-    assert [job.batch_id for job in client.iter_jobs()] == ["b-4", "b-3", "b-2", "b-1"]
-
-
-def test_an_open_question_does_not_ask_for_more_than_is_looked_at(
-    server: Server, client: VendorClient
-) -> None:
-    server.reply = pages_of(100, 3)
-    next(client.iter_jobs())
-    assert len(server.calls) == 1

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manager.endpoints import endpoint
+from manager.redact import redact
 from manager.vendor import errors
 from manager.vendor.client import VendorClient
-from manager.vendor.redact import redact
 
 if TYPE_CHECKING:
     from .conftest import Account, Server

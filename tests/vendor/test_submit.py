@@ -69,10 +69,10 @@ def test_a_key_that_is_refused_is_told_from_a_route_that_is(
     server: Server, client: VendorClient
 ) -> None:
     server.reply = lambda call: call.answer(401)
-    with pytest.raises(errors.Unauthorized, match="vendor_api_key of account acme"):
+    with pytest.raises(errors.Unauthorized, match="answered 401"):
         client.list_jobs()
     server.reply = lambda call: call.answer(403)
-    with pytest.raises(errors.Forbidden, match="plan of account acme") as raised:
+    with pytest.raises(errors.Forbidden, match="answered 403") as raised:
         client.submit(COMPANY, "domains", ["acme.com"])
     assert not isinstance(raised.value, errors.Unauthorized)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import secrets
 import socket
@@ -15,12 +14,13 @@ from typing import IO, TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from manager.errors import UnavailableError
+from manager.logs import get_logger
 from manager.run.embedded import processes
 
 if TYPE_CHECKING:
     import psutil
 
-logger = logging.getLogger("manager.run.embedded")
+log = get_logger("manager.run.embedded")
 
 # Below the ports that Linux and macOS give to outgoing connections, so that a port is still
 # free when its server is started again.
@@ -113,7 +113,7 @@ class Server(ABC):
         """Start the server again, at the same address, if it died; True when it had."""
         if self.alive():
             return False
-        logger.warning("%s is gone; starting it again. Its log is %s.", self.label, self._log)
+        log.warning("server.gone", server=self.label, log=self._log, next="it is started again")
         processes.end(self._marker, grace=10.0)  # what a killed postmaster left behind
         self._launch()
         return True
@@ -139,24 +139,24 @@ class Server(ABC):
         try:
             self._wait_until_ready()
         except (UnavailableError, WrongPasswordError) as error:
-            logger.warning("%s runs but cannot be adopted: %s", self.label, error)
+            log.warning("server.not_adopted", server=self.label, error=error)
             self._adopted = None
             return False
-        logger.info("Adopted %s (pid %s).", self.label, self._adopted.pid)
+        log.info("server.adopted", server=self.label, its_pid=self._adopted.pid)
         return True
 
     def _launch(self) -> None:
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         self._prepare()
-        with self._log.open("ab") as log:
-            self._child = self._spawn(log)
+        with self._log.open("ab") as file:
+            self._child = self._spawn(file)
         self._adopted = None
         try:
             self._wait_until_ready()
         except WrongPasswordError:
             problem = f"another server answers on port {self._address.port}"
             raise self._unavailable(problem) from None
-        logger.info("Started %s (pid %s).", self.label, self._child.pid)
+        log.info("server.started", server=self.label, its_pid=self._child.pid)
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._timeout
@@ -183,9 +183,9 @@ class Server(ABC):
     def _tail(self) -> str:
         """The last lines that were logged since this start."""
         try:
-            with self._log.open("rb") as log:
-                log.seek(max(self._log_start, self._log.stat().st_size - 8192))
-                lines = log.read().decode(errors="replace").splitlines()
+            with self._log.open("rb") as file:
+                file.seek(max(self._log_start, self._log.stat().st_size - 8192))
+                lines = file.read().decode(errors="replace").splitlines()
         except OSError as error:
             return f"  ({error})"
         return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:]) or "  (empty)"

@@ -21,10 +21,10 @@ from manager.run.embedded.postgres import PostgresServer
 from manager.run.embedded.redis import RedisServer
 from manager.run.embedded.server import Address, Server
 from manager.settings import CONNECTION_FILE
+from manager.settings.installation import OWNER_FILE
 
 logger = logging.getLogger("manager.run.embedded")
 
-LOCK_FILE = "owner.lock"
 STOP_GRACE = 60.0
 
 
@@ -181,7 +181,7 @@ class EmbeddedServers:
             path.mkdir(mode=0o700, exist_ok=True)
 
     def _acquire(self) -> int:
-        lock = os.open(self.data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(self.data_dir / OWNER_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import signal
@@ -14,14 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from manager.logs import get_logger
 from manager.run.supervisor import lifeline
 
-logger = logging.getLogger("manager.run.supervisor")
+log = get_logger("manager.run.supervisor")
 
 ORPHAN_GRACE = 3.0
 SETTLED_AFTER = 30.0
+# What was logged so many seconds before it was seen to have ended may be about that.
+LAST_WORDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,17 @@ class ProcessSpec:
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    """How a process is; `uptime` in seconds, `pid` and `uptime` None while it does not run."""
+    """How a process is; `uptime` in seconds, `pid` and `uptime` None while it does not run.
+
+    idle: seconds since it made progress, as far as was looked.
+    """
 
     name: str
     pid: int | None
     uptime: float | None
     restarts: int
     last_exit: str | None
+    idle: float | None = None
 
 
 class Child:
@@ -72,6 +78,7 @@ class Child:
         self._started = 0.0
         self._due: float | None = 0.0  # when to start it; None: never again
         self._look_at = 0.0  # when to ask for progress again
+        self._worked: float | None = None  # when it made progress last
         self._kill_at: float | None = None  # set while it is being replaced
         self._early_deaths = 0
         self._starts = 0
@@ -80,6 +87,11 @@ class Child:
     def __str__(self) -> str:
         pid = f" (pid {self._process.pid})" if self._process is not None else ""
         return f"{self.spec.name}{pid}"
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        """Which one it is, as its lines say it."""
+        return {"child": self.spec.name, "its_pid": self._process and self._process.pid}
 
     def is_running(self) -> bool:
         """Whether the process runs."""
@@ -94,6 +106,7 @@ class Child:
             uptime=time.monotonic() - self._started if running else None,
             restarts=max(0, self._starts - 1),
             last_exit=self._last_exit,
+            idle=time.monotonic() - self._worked if running and self._worked else None,
         )
 
     def tick(self, grace: float) -> None:
@@ -106,10 +119,10 @@ class Child:
             self._after_exit(now)
         elif self._kill_at is not None:
             if now >= self._kill_at:
-                logger.warning("%s ignores SIGTERM; killing it.", self)
+                log.warning("process.killed", **self._named, why="it ignores SIGTERM")
                 self.kill()
         elif reason := self._stalled(now):
-            logger.warning("%s %s; replacing it.", self, reason)
+            log.warning("process.replaced", **self._named, why=reason)
             self._kill_at = now + grace
             self.ask_to_end()
 
@@ -158,33 +171,38 @@ class Child:
         except OSError as error:
             ours.close()
             wait = self._schedule(now)
-            logger.error("%s cannot be started: %s; again in %.1f s.", self, error, wait)
+            log.error("process.not_started", **self._named, error=error, again_in=round(wait, 1))
             return
         self._line = ours
         self._started = now
         self._starts += 1
-        self._look_at = now + self.spec.stalled_after
-        logger.info("Started %s.", self)
+        self._look_at = now + self.spec.stalled_after / 10
+        self._worked = None
+        log.info("process.started", **self._named)
 
     def _after_exit(self, now: float) -> None:
         uptime = now - self._started
-        who, replaced = str(self), self._kill_at is not None
+        named, replaced = self._named, self._kill_at is not None
         self.reap()
         if uptime >= SETTLED_AFTER:
             self._early_deaths = 0
-        next_step = "it is not started again"
-        if self.spec.restart or replaced:
-            next_step = f"starting it again in {self._schedule(now):.1f} s"
-        level = logging.INFO if self._last_exit == "exit code 0" else logging.WARNING
-        last_line = self._last_line()
-        logger.log(
-            level,
-            "%s ended after %.0f s with %s; %s.%s",
-            who,
-            uptime,
-            self._last_exit,
-            next_step,
-            f" Its last line: {last_line}" if last_line else "",
+        again = round(self._schedule(now), 1) if self.spec.restart or replaced else None
+        how, last_line = self._last_exit, None
+        if replaced:
+            how = "was ended, since it had hung"
+        elif how == "SIGKILL":  # it could not say anything of it
+            how = "SIGKILL, by somebody or for want of memory"
+        else:
+            last_line = self._last_line() or None
+        say = log.info if how == "exit code 0" else log.warning
+        say(
+            "process.ended",
+            **named,
+            after=round(uptime),
+            how=how,
+            again_in=again,
+            last_line=last_line,
+            log=self._log_path,
         )
 
     def _schedule(self, now: float) -> float:
@@ -204,10 +222,11 @@ class Child:
         try:
             idle = spec.progress()
         except Exception as error:
-            logger.debug("The progress of %s is unknown: %s", self, type(error).__name__)
+            log.debug("process.unknown", **self._named, error=type(error).__name__)
             return None
         # What an earlier incarnation failed to do is not held against this one.
         idle = min(idle, now - self._started) if idle is not None else None
+        self._worked = None if idle is None else now - idle
         if idle is None or idle < spec.stalled_after:
             return None
         return f"runs but has made no progress for {idle:.0f} s"
@@ -216,18 +235,20 @@ class Child:
         if self._log_path is None:
             return nullcontext()
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
-        log = self._log_path.open("ab")
-        self._log_start = log.tell()
-        return log
+        file = self._log_path.open("ab")
+        self._log_start = file.tell()
+        return file
 
     def _last_line(self) -> str:
-        """The last line that the process logged; empty when there is none."""
+        """What the process has logged at its end; empty when that is nothing."""
         if self._log_path is None:
             return ""
         try:
-            with self._log_path.open("rb") as log:
-                log.seek(max(self._log_start, self._log_path.stat().st_size - 4096))
-                lines = log.read().decode(errors="replace").split("\n")
+            if time.time() - self._log_path.stat().st_mtime > LAST_WORDS:  # of something else
+                return ""
+            with self._log_path.open("rb") as file:
+                file.seek(max(self._log_start, self._log_path.stat().st_size - 4096))
+                lines = file.read().decode(errors="replace").split("\n")
         except OSError:
             return ""
         return next((line.strip()[:500] for line in reversed(lines) if line.strip()), "")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 
-from manager.errors import ConfigurationError, UnavailableError, without_passwords
+from manager.errors import ConfigurationError, UnavailableError
+from manager.logs import get_logger
+from manager.redact import without_passwords
 
-logger = logging.getLogger("manager.run.supervisor")
+log = get_logger("manager.run.supervisor")
 
 RETRY = 0.25
 REMIND = 10.0
@@ -38,7 +39,7 @@ def wait_until_reachable(
             reason = without_passwords(error)
         else:
             if told[0]:
-                logger.info("%s is reachable.", what)
+                log.info("server.reached", server=what)
             return
         now = time.monotonic()
         if now - started >= timeout:
@@ -48,5 +49,5 @@ def wait_until_reachable(
             )
         if reason != told[0] or now - told[1] >= REMIND:
             told = (reason, now)
-            logger.info("Waiting for %s: %s", what, reason)
+            log.info("server.awaited", server=what, why=reason)
         stop.wait(min(RETRY, max(0.0, started + timeout - now)))

@@ -7,16 +7,17 @@ process that would fight the next one.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from manager.errors import ConfigurationError, without_passwords
+from manager.errors import ConfigurationError
+from manager.logs import get_logger
+from manager.redact import without_passwords
 from manager.run.supervisor.child import Child, ProcessSpec, ProcessStatus
 
-logger = logging.getLogger("manager.run.supervisor")
+log = get_logger("manager.run.supervisor")
 
 TICK = 0.5
 REPLACE_GRACE = 10.0
@@ -85,7 +86,9 @@ class Supervisor:
             time.sleep(0.02)
         killed = [child for child in self._children if child.is_running()]
         for child in killed:
-            logger.warning("%s did not end within %.0f s; killing it.", child, timeout)
+            log.warning(
+                "process.killed", child=child.spec.name, why=f"not ended within {timeout:.0f} s"
+            )
             child.kill()
         for child in self._children:
             child.reap()
@@ -100,5 +103,5 @@ class Supervisor:
         except Exception as error:
             trouble = without_passwords(error)
             if trouble != self._heartbeat_trouble:
-                logger.error("The heartbeat failed: %s", trouble)
+                log.error("heartbeat.failed", error=trouble)
         self._heartbeat_trouble = trouble

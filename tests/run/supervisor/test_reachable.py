@@ -9,7 +9,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manager.errors import ConfigurationError, UnavailableError, without_passwords
+from manager.errors import ConfigurationError, UnavailableError
+from manager.redact import without_passwords
 from manager.run.supervisor import wait_until_reachable
 
 
@@ -32,8 +33,8 @@ def test_it_waits_until_the_check_passes_and_tells_each_reason_once(
     wait_until_reachable(check, "Postgres at db:5432", timeout=20.0)
 
     assert [record.getMessage() for record in caplog.records] == [
-        "Waiting for Postgres at db:5432: connection refused",
-        "Postgres at db:5432 is reachable.",
+        "server.awaited server=Postgres at db:5432 why=connection refused",
+        "server.reached server=Postgres at db:5432",
     ]
 
 

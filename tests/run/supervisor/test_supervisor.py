@@ -85,8 +85,9 @@ def test_a_dead_process_is_started_again_and_its_end_explained(
 
     (status,) = supervisor.status()
     assert status.last_exit == "exit code 1"
-    assert "with exit code 1; starting it again in" in caplog.text
-    assert "Its last line: no broker" in caplog.text
+    assert "process.ended child=worker" in caplog.text
+    assert "how=exit code 1 again_in=0." in caplog.text
+    assert "last_line=no broker" in caplog.text
     assert log_of(log_dir, "worker").count("no broker") >= 2
 
 
@@ -188,8 +189,8 @@ def test_a_process_without_progress_is_replaced_though_it_ignores_sigterm(
 
     assert eventually(lambda: supervisor.status()[0].restarts == 1, supervisor.tick)
 
-    assert f"worker (pid {first}) runs but has made no progress for" in caplog.text
-    assert "ignores SIGTERM; killing it" in caplog.text
+    assert f"process.replaced child=worker its_pid={first} why=runs but has made" in caplog.text
+    assert "why=it ignores SIGTERM" in caplog.text
 
 
 def test_progress_that_is_unknown_or_recent_replaces_nothing(
@@ -229,7 +230,7 @@ def test_a_heartbeat_that_fails_is_logged_once_without_passwords(
     supervisor = supervise(heartbeat=fail)
     supervisor.tick()
     supervisor.tick()
-    assert caplog.text.count("The heartbeat failed") == 1
+    assert caplog.text.count("heartbeat.failed") == 1
     assert "hunter2" not in caplog.text
 
 
