@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from manager.client import follow
+from manager.client import find, follow
+from manager.client.arguments import Wanted, checked_outcomes, checked_settings
 from manager.client.connection import async_connection, within
 from manager.client.enqueue import DEFAULT_ENDPOINT, Enqueued, OnInvalid, enqueue
 from manager.client.estimate import Estimate, estimate
@@ -16,6 +17,7 @@ from manager.client.follow import Progress, Result, Row
 from manager.client.known import Known
 from manager.client.listen import hear_async, listening_async
 from manager.client.lookup import Lookup
+from manager.client.notify import Notify
 from manager.client.patience import Patience
 from manager.client.pool import AsyncPool
 from manager.client.reading import AsyncReading
@@ -24,7 +26,8 @@ from manager.client.trouble import Trouble
 from manager.errors import InvalidIdentifier, UnavailableError
 from manager.identifiers import IdentifierType
 from manager.ledger.script import Script, T, run_async
-from manager.settings import Settings, load_settings
+from manager.settings import Settings
+from manager.targets import Event
 
 if TYPE_CHECKING:
     from manager.client.connection import AsyncSource
@@ -34,7 +37,7 @@ class AsyncManager:
     """`Manager` for asyncio; see there. Each event loop has connections of its own."""
 
     def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        self._settings = settings or load_settings(**overrides)
+        self._settings = checked_settings(settings, overrides)
         self._settings.postgres  # noqa: B018 - raises when it is missing
         self._pool = AsyncPool(self._settings)
 
@@ -63,7 +66,11 @@ class AsyncManager:
         max_age: timedelta | float | None = None,
         idempotency_key: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        tag: str | None = None,
+        linger: bool = True,
         on_invalid: OnInvalid = "raise",
+        notify: Notify = None,
+        notify_events: Sequence[Event] = (),
         connection: AsyncSource | None = None,
     ) -> AsyncRequest:
         """Ask for companies, or people, to be enriched; see `Manager.enqueue`."""
@@ -78,7 +85,11 @@ class AsyncManager:
             max_age=max_age,
             idempotency_key=idempotency_key,
             metadata=metadata,
+            tag=tag,
+            linger=linger,
             on_invalid=on_invalid,
+            notify=notify,
+            notify_events=notify_events,
         )
         return AsyncRequest(self, await self._run(script, connection))
 
@@ -91,6 +102,8 @@ class AsyncManager:
         account: str | None = None,
         fields: Sequence[str] = (),
         max_age: timedelta | float | None = None,
+        tag: str | None = None,
+        linger: bool = True,
         connection: AsyncSource | None = None,
     ) -> Estimate:
         """What `enqueue` would do with these, without doing it; see `Manager.estimate`."""
@@ -102,13 +115,43 @@ class AsyncManager:
             account=account,
             fields=fields,
             max_age=max_age,
+            tag=tag,
+            linger=linger,
         )
         return await self._run(script, connection)
 
     async def request(self, request_id: UUID | str) -> AsyncRequest:
         """The request with this id. Raises NotFoundError."""
         found = await self._run(follow.progress(as_uuid(request_id)))
-        return AsyncRequest(self, Enqueued(found.id, found.total, False, ()))
+        return AsyncRequest(self, Enqueued(found.id, found.total, found.hits, found.joined))
+
+    def requests(
+        self,
+        *,
+        open: bool | None = None,
+        account: str | None = None,
+        tag: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        since: datetime | timedelta | None = None,
+    ) -> AsyncIterator[Progress]:
+        """The requests there are, the newest first; see `Manager.requests`."""
+        wanted = find.wanted(
+            open=open,
+            account=account,
+            tag=tag,
+            metadata=metadata,
+            idempotency_key=idempotency_key,
+            since=since,
+        )
+        return self._found(wanted)
+
+    async def _found(self, wanted: find.Wanted) -> AsyncIterator[Progress]:
+        before = None
+        while page := await self._run(wanted.page(before)):
+            for it in page:
+                yield it
+            before = page[-1].id
 
     def lookup(
         self,
@@ -166,11 +209,18 @@ class AsyncRequest(AsyncReading):
         self._manager = manager
         self.id: UUID = enqueued.id
         self.total: int = enqueued.total
+        self.hits: int = enqueued.hits
+        self.joined: int = enqueued.joined
         self.created: bool = enqueued.created
         self.invalid: tuple[InvalidIdentifier, ...] = enqueued.invalid
 
     def __repr__(self) -> str:
         return f"<AsyncRequest {self.id} of {self.total} identifiers>"
+
+    @property
+    def new(self) -> int:
+        """Identifiers that are bought for this request."""
+        return self.total - self.hits - self.joined
 
     async def progress(self) -> Progress:
         """The counters as they stand."""
@@ -180,19 +230,21 @@ class AsyncRequest(AsyncReading):
         """Return when every identifier has an outcome; see `Request.wait`."""
         return await self._manager._wait(self.id, timeout)
 
-    async def results(self) -> AsyncIterator[Result]:
+    def results(self, outcome: Wanted = None) -> AsyncIterator[Result]:
         """Every identifier in the caller's order and spelling; see `Request.results`."""
-        async for page in self.pages():
-            for row in page:
-                yield follow.result(row)
+        pages = self.pages(outcome)
+        return (follow.result(row) async for page in pages for row in page)
 
     async def cancel(self) -> Progress:
         """Settle what waits as cancelled; see `Request.cancel`."""
         return await self._manager._run(follow.cancel(self.id))
 
-    async def pages(self) -> AsyncIterator[list[Row]]:
+    def pages(self, outcome: Wanted = None) -> AsyncIterator[list[Row]]:
         """The results in pages, as the ledger gives them; what `results` is made of."""
+        return self._pages(checked_outcomes(outcome))
+
+    async def _pages(self, outcomes: list[str] | None) -> AsyncIterator[list[Row]]:
         position = 0
-        while page := await self._manager._run(follow.results(self.id, position)):
+        while page := await self._manager._run(follow.results(self.id, position, outcomes)):
             yield page
             position = page[-1].position + 1

@@ -23,11 +23,16 @@ from manager.client.arguments import (
     as_json,
     check_on_invalid,
     check_type,
+    checked_account,
     checked_key,
+    checked_linger,
     checked_priority,
+    checked_tag,
     field_selection,
     freshness,
 )
+from manager.client.budgets import refuse_beyond_budgets
+from manager.client.notify import Notify, WantedTargets, checked_targets, target_ids
 from manager.client.staging import Staging, check_identifiers
 from manager.endpoints import Endpoint, endpoint
 from manager.errors import (
@@ -35,6 +40,7 @@ from manager.errors import (
     ConflictError,
     InvalidIdentifier,
     InvalidIdentifiersError,
+    quoted,
 )
 from manager.identifiers import IdentifierType
 from manager.ledger import session
@@ -42,6 +48,8 @@ from manager.ledger.execute import Copy, Execute
 from manager.ledger.script import Read, Script, ask
 from manager.ledger.sql import Statements
 from manager.settings import Settings
+from manager.targets import Event
+from manager.traces import Enqueueing
 
 SQL = Statements("enqueue")
 SMALL = SQL.reading(SQL.given, instead_of="enrichd_enqueue")
@@ -61,16 +69,41 @@ class Earlier:
     id: UUID
     content_hash: bytes
     total: int
+    hits: int
+    joined: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The lane that the request is in; whether hard budgets may refuse it."""
+
+    lane_id: int
+    capped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """begun: how many purchases are the request's own. hits: items that are settled by what is
+    fresh. wake: whether the daemon is told.
+    """
+
+    begun: int
+    hits: int
+    wake: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What an enqueue did: the request, how many items it has, and what was left out of it."""
+    """What an enqueue did: the request, how many items it has, how many of these were fresh (hits)
+    or had been asked for already, and what was left out of it.
+    """
 
     id: UUID
     total: int
-    created: bool
-    invalid: tuple[InvalidIdentifier, ...]
+    hits: int
+    joined: int
+    created: bool = False
+    invalid: tuple[InvalidIdentifier, ...] = ()
 
 
 def enqueue(
@@ -85,7 +118,11 @@ def enqueue(
     max_age: timedelta | float | None = None,
     idempotency_key: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    tag: str | None = None,
+    linger: bool = True,
     on_invalid: OnInvalid = "raise",
+    notify: Notify = None,
+    notify_events: Sequence[Event] = (),
 ) -> Script[Enqueued]:
     """The script of one enqueue call; see `Manager.enqueue` for what the arguments mean."""
     wanted = endpoint(endpoint_name)
@@ -96,7 +133,7 @@ def enqueue(
     wanted.check(identifier_type, selection)
     parameters: dict[str, Any] = {
         "id": UUID(bytes=uuid7().bytes),
-        "account": account or settings.account,
+        "account": checked_account(account) or settings.account,
         "endpoint": wanted.name,
         "identifier_type": identifier_type,
         "fields": selection,
@@ -105,18 +142,34 @@ def enqueue(
         "max_age": freshness(max_age, settings),
         "idempotency_key": checked_key(idempotency_key),
         "metadata": as_json(metadata),
+        "tag": checked_tag(tag),
+        "lingers": checked_linger(linger),
+        "targets": None,
     }
+    told = checked_targets(settings, notify, notify_events)
     content = hashlib.sha256(json.dumps(_lane(wanted, identifier_type, selection)).encode())
     staging = Staging(identifier_type, identifiers, content)
     rows = staging.rows()
     first = list(islice(rows, BATCH + 1))
     if len(first) > BATCH:
-        return _enqueue_large(parameters, staging, first, rows, on_invalid)
+        return _traced(
+            parameters,
+            _enqueue_large(parameters, staging, first, rows, on_invalid, told),
+        )
     _check(staging, on_invalid)
     given = json.dumps([dict(zip(COLUMNS, row, strict=True)) for row in first], ensure_ascii=False)
-    return _enqueue(
-        SMALL.insert_request, SMALL.insert_few_items, parameters | {"rows": given}, staging
+    parameters["rows"] = given
+    return _traced(
+        parameters,
+        _enqueue(SMALL.insert_request, SMALL.insert_few_items, parameters, staging, told),
     )
+
+
+def _traced(parameters: dict[str, Any], script: Script[Enqueued]) -> Script[Enqueued]:
+    """The script within a span of the caller's trace, if there is one; the request keeps it."""
+    span = Enqueueing(parameters["account"], parameters["endpoint"], parameters["identifier_type"])
+    parameters["traceparent"] = span.traceparent
+    return span.around(script)
 
 
 def _enqueue_large(
@@ -125,6 +178,7 @@ def _enqueue_large(
     batch: list[Row],
     rows: Iterator[Row],
     on_invalid: OnInvalid,
+    told: WantedTargets | None,
 ) -> Script[Enqueued]:
     # until all are read nothing is held that others could want, however long the caller takes
     patient = yield session.swap(idle_in_transaction_session_timeout="0")
@@ -135,7 +189,7 @@ def _enqueue_large(
     _check(staging, on_invalid)
     yield session.give_back(patient)
     yield Execute(SQL.analyze_staging)
-    enqueued = yield from _enqueue(SQL.insert_request, SQL.insert_items, parameters, staging)
+    enqueued = yield from _enqueue(SQL.insert_request, SQL.insert_items, parameters, staging, told)
     yield Execute(SQL.drop_staging)
     return enqueued
 
@@ -150,22 +204,33 @@ def _enqueue(
     insert_items: LiteralString,
     parameters: dict[str, Any],
     staging: Staging,
+    told: WantedTargets | None,
 ) -> Script[Enqueued]:
     parameters |= {"total": staging.total, "content_hash": staging.content.digest()}
-    lanes = yield from ask(insert_request, int, parameters)
+    if told is not None:
+        parameters["targets"] = yield from target_ids(told)
+    lanes = yield from ask(insert_request, Begun, parameters)
     if not lanes:
         if earlier := (yield from _earlier(parameters, staging)):
             return earlier
         yield Execute(SQL.make_lane, parameters)
-        lanes = yield from ask(insert_request, int, parameters)
+        lanes = yield from ask(insert_request, Begun, parameters)
     if not lanes:  # meanwhile another call made the lane, and a request of the same key
         if earlier := (yield from _earlier(parameters, staging)):
             return earlier
         yield from _refuse_account(parameters["account"])
-    parameters |= {"lane_id": lanes[0]}
-    if not (yield Execute(insert_items, parameters)):
+    [begun] = lanes
+    stored = yield from ask(insert_items, Stored, parameters | {"lane_id": begun.lane_id})
+    if not stored:
         yield from _refuse_account(parameters["account"])
-    return Enqueued(parameters["id"], staging.total, True, tuple(staging.invalid))
+    if begun.capped:
+        yield from refuse_beyond_budgets(
+            parameters["account"], parameters["endpoint"], parameters["tag"], stored[0].begun
+        )
+    [did] = stored
+    joined = staging.total - did.hits - did.begun
+    invalid = tuple(staging.invalid)
+    return Enqueued(parameters["id"], staging.total, did.hits, joined, True, invalid)
 
 
 def _earlier(parameters: dict[str, Any], staging: Staging) -> Script[Enqueued | None]:
@@ -182,13 +247,14 @@ def _earlier(parameters: dict[str, Any], staging: Staging) -> Script[Enqueued | 
             f"{request.id}, which has other identifiers or fields. Use another key, or the same "
             "content."
         )
-    return Enqueued(request.id, request.total, False, tuple(staging.invalid))
+    invalid = tuple(staging.invalid)
+    return Enqueued(request.id, request.total, request.hits, request.joined, False, invalid)
 
 
 def _refuse_account(account: str) -> Script[None]:
     names = yield from ask(SQL.accounts, str, {})
     raise ConfigurationError(
-        f"The ledger has no account named {account!r}; it has: {', '.join(names) or 'none'}. "
+        f"The ledger has no account named {quoted(account)}; it has: {', '.join(names) or 'none'}. "
         "Name one of these (account=…, ENRICHD_ACCOUNT), or run `enrichd db upgrade` where the "
         "account is configured."
     )

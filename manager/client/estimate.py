@@ -6,15 +6,25 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from manager.client.arguments import check_type, field_selection, freshness
+from manager.client.arguments import (
+    check_type,
+    checked_account,
+    checked_linger,
+    checked_tag,
+    field_selection,
+    freshness,
+)
+from manager.client.budgets import budgets_of, price_of
 from manager.client.enqueue import DEFAULT_ENDPOINT
 from manager.client.staging import Staging, check_identifiers
 from manager.endpoints import endpoint
-from manager.errors import ConfigurationError, InvalidIdentifier
+from manager.errors import ConfigurationError, InvalidIdentifier, quoted
 from manager.identifiers import MISSING, IdentifierType
+from manager.ledger.budgets import BudgetStanding
 from manager.ledger.script import Script, ask
 from manager.ledger.sql import Statements
 from manager.settings import Settings
@@ -57,7 +67,9 @@ class Estimate:
     a job already; `in_job` ones are in one; `fresh` results are taken as they are, and were
     fetched between `oldest` and `newest`. jobs: how many the new purchase makes, if it has them to
     itself. seconds: until they are done, if the account's jobs take as long as its last ones
-    of that size; None when there were none.
+    of that size; None when there were none. lingers: seconds that the last of them may wait before
+    that for others, to be full, by these settings. price: credits a record; None: not
+    configured. budgets: how those stand that it is bought from.
     """
 
     total: int
@@ -73,6 +85,42 @@ class Estimate:
     newest: datetime | None
     jobs: int
     seconds: float | None
+    lingers: float = 0.0
+    price: Decimal | None = None
+    budgets: tuple[BudgetStanding, ...] = ()
+
+    @property
+    def credits(self) -> Decimal | None:
+        """The most credits that it would cost; None without a price."""
+        return None if self.price is None else self.price * self.to_buy
+
+    @property
+    def leaves(self) -> int | None:
+        """How many records the budgets leave now beside what waits already; None: any number."""
+        return min(
+            (it for each in self.budgets if (it := self._left(each)) is not None), default=None
+        )
+
+    @property
+    def refused_by(self) -> BudgetStanding | None:
+        """The hard budget that would refuse it."""
+        return next((it for it in self.budgets if it.hard and self._is_over(it)), None)
+
+    @property
+    def waits_for(self) -> BudgetStanding | None:
+        """The budget for which some of it would wait, the one that turns last."""
+        over = (it for it in self.budgets if not it.hard and self._is_over(it))
+        return max(over, key=lambda it: it.until, default=None)
+
+    def _left(self, budget: BudgetStanding) -> int | None:
+        left = [] if (records := budget.unasked("records")) is None else [int(records)]
+        if (credits := budget.unasked("credits")) is not None and self.price != 0:
+            left.append(int(credits / self.price) if self.price else 0)
+        return min(left, default=None)
+
+    def _is_over(self, budget: BudgetStanding) -> bool:
+        left = self._left(budget)
+        return bool(self.to_buy) and left is not None and self.to_buy > left
 
     @property
     def to_buy(self) -> int:
@@ -99,6 +147,8 @@ def estimate(
     account: str | None = None,
     fields: Sequence[str] = (),
     max_age: timedelta | float | None = None,
+    tag: str | None = None,
+    linger: bool = True,
 ) -> Script[Estimate]:
     """The script of one estimate; see `Manager.estimate`."""
     wanted = endpoint(endpoint_name)
@@ -107,20 +157,27 @@ def estimate(
     selection = field_selection(fields)
     wanted.check(identifier_type, selection)
     parameters: dict[str, Any] = {
-        "account": account or settings.account,
+        "account": checked_account(account) or settings.account,
         "endpoint": wanted.name,
         "identifier_type": identifier_type,
         "fields": selection,
         "max_age": freshness(max_age, settings),
+        "tag": checked_tag(tag),
     }
     staging = Staging(identifier_type, identifiers, hashlib.sha256())
-    return _estimate(parameters, staging, wanted.job_size)
+    job_size = min(wanted.job_size, settings.job_size)
+    lingers = settings.linger if checked_linger(linger) else 0.0
+    return _estimate(parameters, staging, job_size, lingers)
 
 
-def _estimate(parameters: dict[str, Any], staging: Staging, job_size: int) -> Script[Estimate]:
+def _estimate(
+    parameters: dict[str, Any], staging: Staging, job_size: int, lingers: float
+) -> Script[Estimate]:
     lanes = yield from ask(SQL.lane, int, parameters)
     if not lanes:
-        raise ConfigurationError(f"The ledger has no account named {parameters['account']!r}.")
+        raise ConfigurationError(
+            f"The ledger has no account named {quoted(parameters['account'])}."
+        )
     parameters |= {"lane_id": lanes[0]}
     counts = Counts()
     keys = _distinct_keys(staging)
@@ -130,6 +187,8 @@ def _estimate(parameters: dict[str, Any], staging: Staging, job_size: int) -> Sc
     to_buy = counts.new + counts.stale + counts.unsuccessful
     parameters |= {"size": min(to_buy, job_size)}
     [pace] = yield from ask(SQL.pace, Pace, parameters)
+    price = yield from price_of(parameters["account"], parameters["endpoint"])
+    budgets = yield from budgets_of(parameters["account"], parameters["tag"])
     jobs = -(-to_buy // job_size)
     distinct = to_buy + counts.pending + counts.in_job + counts.fresh
     return Estimate(
@@ -146,6 +205,9 @@ def _estimate(parameters: dict[str, Any], staging: Staging, job_size: int) -> Sc
         newest=counts.newest,
         jobs=jobs,
         seconds=_seconds(pace, jobs),
+        lingers=lingers if to_buy % job_size else 0.0,
+        price=price,
+        budgets=tuple(budgets),
     )
 
 

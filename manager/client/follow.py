@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from manager.client.record import decoded, vendor_id
 from manager.errors import NotFoundError
+from manager.ledger.budgets import naming_budgets
 from manager.ledger.execute import Execute
 from manager.ledger.script import Script, ask
 from manager.ledger.sql import Statements
 from manager.ledger.states import Outcome
 
-SQL = Statements("follow")
+SQL = naming_budgets(Statements("follow"))
 PAGE = 2_000
 # Of a page's records, as Postgres stores them; as text they are two to four times as large.
 PAGE_BYTES = 4 * 2**20
@@ -23,7 +25,12 @@ PAGE_BYTES = 4 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request is. The counters count identifiers as the caller wrote them."""
+    """How far a request is. The counters count identifiers as the caller wrote them.
+
+    hits: those that were fresh at once; joined: those that another request has begun to buy, and
+    repeats. bought: records that were bought for this one, and cost `credits`. waits_for: the
+    budget that keeps some of it from being bought, and until when.
+    """
 
     id: UUID
     account: str
@@ -40,6 +47,12 @@ class Progress:
     created_at: datetime
     finished_at: datetime | None
     cancelled_at: datetime | None
+    tag: str | None
+    hits: int
+    joined: int
+    bought: int
+    credits: Decimal
+    waits_for: str | None
 
     def __post_init__(self) -> None:
         """Fields as an immutable tuple."""
@@ -111,15 +124,21 @@ class Row:
 
 def progress(request_id: UUID) -> Script[Progress]:
     """The request's progress. Raises NotFoundError."""
-    found = yield from ask(SQL.progress, Progress, {"id": request_id})
+    found = yield from ask(SQL.progress, Progress, {"ids": [request_id]})
     if not found:
         raise no_such_request(request_id)
     return found[0]
 
 
-def results(request_id: UUID, position: int) -> Script[list[Row]]:
-    """One page of results, from a position on; empty after the last."""
-    parameters = {"id": request_id, "position": position, "limit": PAGE, "bytes": PAGE_BYTES}
+def results(request_id: UUID, position: int, outcomes: list[str] | None) -> Script[list[Row]]:
+    """One page of results of these outcomes, from a position on; empty after the last."""
+    parameters = {
+        "id": request_id,
+        "position": position,
+        "outcomes": outcomes,
+        "limit": PAGE,
+        "bytes": PAGE_BYTES,
+    }
     return (yield from ask(SQL.results, Row, parameters))
 
 

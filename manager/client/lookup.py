@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from manager.client.arguments import check_type, field_selection, time_span
+from manager.client.arguments import check_type, checked_account, field_selection, time_span
 from manager.client.history import HistoryEvent, histories
 from manager.client.known import Known, Lane, Standing, moment
 from manager.client.record import decoded, vendor_id
 from manager.client.staging import Staging, check_identifiers
 from manager.endpoints import endpoint as known_endpoint
-from manager.errors import ConfigurationError, InvalidIdentifier
+from manager.errors import ConfigurationError, InvalidIdentifier, quoted
 from manager.identifiers import IdentifierType
 from manager.ledger.execute import Execute
 from manager.ledger.script import Script, ask
@@ -60,7 +60,7 @@ class Lookup:
             known_endpoint(endpoint).check(identifier_type, self._fields or ["any"])
         self._type: IdentifierType = identifier_type
         self._identifiers = identifiers
-        self._account = account
+        self._account = checked_account(account)
         self._endpoint = endpoint
         self._max_age = None if max_age is None else time_span(max_age)
         self._history = history
@@ -106,12 +106,7 @@ class Lookup:
 
     def _lanes(self) -> Script[dict[int, Lane]]:
         if self._account is not None:
-            names = yield from ask(SQL.accounts, str, {})
-            if self._account not in names:
-                raise ConfigurationError(
-                    f"The ledger has no account named {self._account!r}; it has: "
-                    f"{', '.join(names) or 'none'}."
-                )
+            yield from check_account(self._account)
         parameters = {
             "identifier_type": self._type,
             "account": self._account,
@@ -217,3 +212,12 @@ def _since(newest: Standing, rows: Sequence[Standing]) -> str | None:
 
 def _order(event: HistoryEvent) -> tuple[bool, datetime]:
     return event.at is not None, event.at or datetime.min.replace(tzinfo=UTC)
+
+
+def check_account(name: str) -> Script[None]:
+    """Raise ConfigurationError for an account that the ledger has never had."""
+    names = yield from ask(SQL.accounts, str, {})
+    if name not in names:
+        raise ConfigurationError(
+            f"The ledger has no account named {quoted(name)}; it has: {', '.join(names) or 'none'}."
+        )

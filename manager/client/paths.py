@@ -11,13 +11,13 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
 
 from manager.client.record import members
-from manager.errors import InvalidRequestError
+from manager.errors import InvalidRequestError, quoted
 
 MAX_PATH = 1_000
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -65,8 +65,12 @@ def split(text: str) -> list[str]:
 
 def canonical(paths: Sequence[str]) -> list[str]:
     """The paths, each once and as `written` has it. Raises InvalidRequestError."""
-    if isinstance(paths, str) or not all(isinstance(path, str) for path in paths):
-        raise InvalidRequestError(f"fields must be a list of dotted paths, not {paths!r}.")
+    if (
+        isinstance(paths, str)
+        or not isinstance(paths, Iterable)
+        or not all(isinstance(path, str) for path in paths)
+    ):
+        raise InvalidRequestError(f"fields must be a list of dotted paths, not {quoted(paths)}.")
     return list(dict.fromkeys(".".join(map(written, names(path))) for path in paths))
 
 

@@ -6,15 +6,16 @@ goes on until its own time-out, and looks again within seconds.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from uuid import UUID
 
+from manager.client.arguments import checked_timeout
 from manager.client.follow import Progress
 from manager.errors import UnavailableError, WaitTimeoutError
+from manager.logs import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 # A notification ends the wait at once; this is for when one is lost, or none can be had.
 RECHECK = 2.0
@@ -27,7 +28,7 @@ class Patience:
 
     def __init__(self, request_id: UUID, timeout: float | None) -> None:
         self._id = request_id
-        self._timeout = timeout
+        self._timeout = timeout = checked_timeout(timeout)
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
         self._seen: Progress | None = None
         self._trouble: UnavailableError | None = None
@@ -45,7 +46,7 @@ class Patience:
     def outage(self, error: UnavailableError) -> float:
         """Seconds until Postgres is tried again. Raises WaitTimeoutError."""
         if self._trouble is None:
-            log.warning("the wait for request %s goes on: %s", self._id, error)
+            log.warning("request.waited_for", request=self._id, error=error)
         self._trouble = error
         self._retry, pause = min(self._retry * 2, RETRY_MOST), self._retry
         return min(self._left(), pause)
@@ -62,11 +63,12 @@ def wait_timeout(
     timeout: float | None,
     seen: Progress | None,
     trouble: UnavailableError | None = None,
+    again: str = "wait again",
 ) -> WaitTimeoutError:
-    """The error of a wait that ran out: what was seen last, and why nothing since."""
+    """The error of a wait that ran out: what was seen last, why nothing since, how to go on."""
     text = f"Request {request_id} was not finished after {timeout:g} seconds:"
     if seen is not None:
         text += f" {seen.settled:,} of {seen.total:,} identifiers are settled."
     if trouble is not None:
         text += f" {trouble}"
-    return WaitTimeoutError(f"{text} It goes on; wait again.")
+    return WaitTimeoutError(f"{text} It goes on; {again}.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from manager.client import follow
+from manager.client import find, follow
+from manager.client.arguments import Wanted, checked_outcomes, checked_settings
 from manager.client.connection import sync_connection, within
 from manager.client.enqueue import DEFAULT_ENDPOINT, Enqueued, OnInvalid, enqueue
 from manager.client.estimate import Estimate, estimate
@@ -16,14 +17,16 @@ from manager.client.follow import Progress, Result, Row
 from manager.client.known import Known
 from manager.client.listen import hear, listening
 from manager.client.lookup import Lookup
+from manager.client.notify import Notify
 from manager.client.patience import Patience
 from manager.client.pool import Pool
 from manager.client.reading import Reading
 from manager.client.trouble import Trouble
-from manager.errors import InvalidIdentifier, UnavailableError
+from manager.errors import InvalidIdentifier, UnavailableError, quoted
 from manager.identifiers import IdentifierType
 from manager.ledger.script import Script, T, run
-from manager.settings import Settings, load_settings
+from manager.settings import Settings
+from manager.targets import Event
 
 if TYPE_CHECKING:
     from manager.client.connection import SyncSource
@@ -40,7 +43,7 @@ class Manager:
     """
 
     def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        self._settings = settings or load_settings(**overrides)
+        self._settings = checked_settings(settings, overrides)
         self._settings.postgres  # noqa: B018 - raises when it is missing
         self._pool = Pool(self._settings)
 
@@ -69,7 +72,11 @@ class Manager:
         max_age: timedelta | float | None = None,
         idempotency_key: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        tag: str | None = None,
+        linger: bool = True,
         on_invalid: OnInvalid = "raise",
+        notify: Notify = None,
+        notify_events: Sequence[Event] = (),
         connection: SyncSource | None = None,
     ) -> Request:
         """Ask for companies, or people, to be enriched; all or nothing.
@@ -86,14 +93,29 @@ class Manager:
             0 buys anew; None takes the configured `max_age`.
         idempotency_key: a repeated call with the same key and content returns the first request.
         metadata: anything that can be written as JSON, kept with the request.
+        tag: whose purchase it is, by a word of your own (1 to 200 printable characters): budgets
+            and statistics go by it. Who asks first pays; who joins a purchase that waits for a
+            budget takes it over.
+        linger: False packs it at once. By default it waits up to the daemon's `linger` seconds (10)
+            for more of the same account, endpoint, type and fields, so that jobs are full: for a
+            few identifiers that somebody waits for that is most of the time. Each call that does
+            not linger may take a job, and so a slot, to itself.
         on_invalid: "raise" refuses the whole call when an identifier cannot be one; "skip"
             enqueues the good ones and lists the bad ones in `Request.invalid`.
+        notify: who is told of what becomes of it, besides those that the daemon's settings name:
+            a URL (https://…, sent signed webhooks), `task:NAME` or `task:NAME@BROKER/QUEUE` (a
+            Celery task of yours; its broker is named in the daemon's settings), `pg:CHANNEL` (a
+            NOTIFY in the ledger's database), or the name of a target in the daemon's settings; or
+            several. Told at least once, in order, when and if this commits.
+        notify_events: what they are told, of `request.finished` and `request.progress` (each
+            tenth); none named: both.
         connection: enqueue in this psycopg connection's or SQLAlchemy/SQLModel session's
             transaction; nothing is requested unless it commits. Commit soon: until then the
             results of identifiers that others wait for too cannot be merged. What goes wrong
             undoes this call alone; the transaction can go on.
 
-        Raises InvalidIdentifiersError, InvalidRequestError, ConflictError, UnavailableError,
+        Raises InvalidIdentifiersError, InvalidRequestError (RefusedTargetError for a target that
+        must not be told), ConflictError, UnavailableError,
         LockTimeoutError (an UnavailableError) when another transaction holds what it needs for
         longer than `lock_timeout`, and ConfigurationError for an account that the ledger does not
         have.
@@ -109,7 +131,11 @@ class Manager:
             max_age=max_age,
             idempotency_key=idempotency_key,
             metadata=metadata,
+            tag=tag,
+            linger=linger,
             on_invalid=on_invalid,
+            notify=notify,
+            notify_events=notify_events,
         )
         return Request(self, self._run(script, connection))
 
@@ -122,13 +148,18 @@ class Manager:
         account: str | None = None,
         fields: Sequence[str] = (),
         max_age: timedelta | float | None = None,
+        tag: str | None = None,
+        linger: bool = True,
         connection: SyncSource | None = None,
     ) -> Estimate:
-        """What `enqueue` would do with these, without doing it: how many records it would buy.
+        """What `enqueue` would do with these, without doing it: how many records it would buy,
+        and what they would cost at most.
 
-        The arguments are those of `enqueue`. Nothing is written, and nothing is locked. Identifiers
-        that cannot be looked up are listed in `Estimate.invalid`. Takes about 100 MB for a million
-        identifiers, to find the repeats.
+        The arguments are those of `enqueue`. `Estimate.credits` is the most that it would cost,
+        `leaves` how many records the budgets leave, `refused_by` the hard budget that would refuse
+        it, `waits_for` the one for which some of it would wait. Nothing is written, and nothing is
+        locked. Identifiers that cannot be looked up are listed in `Estimate.invalid`. Takes about
+        100 MB for a million identifiers, to find the repeats.
 
         Raises InvalidRequestError, UnavailableError, and ConfigurationError for an account that
         the ledger does not have.
@@ -141,13 +172,53 @@ class Manager:
             account=account,
             fields=fields,
             max_age=max_age,
+            tag=tag,
+            linger=linger,
         )
         return self._run(script, connection)
 
     def request(self, request_id: UUID | str) -> Request:
         """The request with this id. Raises NotFoundError."""
         found = self._run(follow.progress(as_uuid(request_id)))
-        return Request(self, Enqueued(found.id, found.total, False, ()))
+        return Request(self, Enqueued(found.id, found.total, found.hits, found.joined))
+
+    def requests(
+        self,
+        *,
+        open: bool | None = None,
+        account: str | None = None,
+        tag: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        since: datetime | timedelta | None = None,
+    ) -> Iterator[Progress]:
+        """The requests there are, the newest first, as far as they are; all of what is named holds.
+
+        open: True for those that are not finished, False for those that are.
+        account, tag, idempotency_key: what they were enqueued with.
+        metadata: what theirs contains, as JSON: `{"customer": 7}` finds `{"customer": 7, "x": 1}`.
+        since: made from that moment on, or so long ago at most.
+
+        Read in pages by key, so any number takes little memory, and none is shown twice;
+        `manager.request(it.id)` goes on with one. Raises InvalidRequestError at once, and with the
+        first of them UnavailableError, and ConfigurationError for an account that the ledger does
+        not have.
+        """
+        wanted = find.wanted(
+            open=open,
+            account=account,
+            tag=tag,
+            metadata=metadata,
+            idempotency_key=idempotency_key,
+            since=since,
+        )
+        return self._found(wanted)
+
+    def _found(self, wanted: find.Wanted) -> Iterator[Progress]:
+        before = None
+        while page := self._run(wanted.page(before)):
+            yield from page
+            before = page[-1].id
 
     def lookup(
         self,
@@ -207,17 +278,28 @@ class Manager:
 
 
 class Request(Reading):
-    """One enqueue call, to be followed."""
+    """One enqueue call, to be followed.
+
+    Of its `total` identifiers `hits` were fresh, and have their results at once; `joined` ones
+    others have asked for already, or the call itself before; `new` ones are bought for it.
+    """
 
     def __init__(self, manager: Manager, enqueued: Enqueued) -> None:
         self._manager = manager
         self.id: UUID = enqueued.id
         self.total: int = enqueued.total
+        self.hits: int = enqueued.hits
+        self.joined: int = enqueued.joined
         self.created: bool = enqueued.created
         self.invalid: tuple[InvalidIdentifier, ...] = enqueued.invalid
 
     def __repr__(self) -> str:
         return f"<Request {self.id} of {self.total} identifiers>"
+
+    @property
+    def new(self) -> int:
+        """Identifiers that are bought for this request."""
+        return self.total - self.hits - self.joined
 
     def progress(self) -> Progress:
         """The counters as they stand."""
@@ -226,18 +308,20 @@ class Request(Reading):
     def wait(self, timeout: float | None = None) -> Progress:
         """Return when every identifier has an outcome.
 
-        timeout: seconds; None waits without end. Raises WaitTimeoutError. While Postgres cannot
-        be reached it waits on.
+        timeout: seconds; None waits without end. Raises WaitTimeoutError, and InvalidRequestError
+        for what is no number of seconds. While Postgres cannot be reached it waits on.
         """
         return self._manager._wait(self.id, timeout)
 
-    def results(self) -> Iterator[Result]:
+    def results(self, outcome: Wanted = None) -> Iterator[Result]:
         """Every identifier in the caller's order and spelling, repeats included.
 
-        Read in pages, so a request of millions takes little memory.
+        outcome: only those of this outcome, or of several: `fulfilled`, `not_found`, `failed`,
+            `cancelled`, and `waiting` for what has none yet.
+
+        Read in pages, so a request of millions takes little memory. Raises InvalidRequestError.
         """
-        for page in self.pages():
-            yield from map(follow.result, page)
+        return (follow.result(row) for page in self.pages(outcome) for row in page)
 
     def cancel(self) -> Progress:
         """Settle what waits as cancelled; the request is finished by that.
@@ -247,10 +331,13 @@ class Request(Reading):
         """
         return self._manager._run(follow.cancel(self.id))
 
-    def pages(self) -> Iterator[list[Row]]:
+    def pages(self, outcome: Wanted = None) -> Iterator[list[Row]]:
         """The results in pages, as the ledger gives them; what `results` is made of."""
+        return self._pages(checked_outcomes(outcome))
+
+    def _pages(self, outcomes: list[str] | None) -> Iterator[list[Row]]:
         position = 0
-        while page := self._manager._run(follow.results(self.id, position)):
+        while page := self._manager._run(follow.results(self.id, position, outcomes)):
             yield page
             position = page[-1].position + 1
 
@@ -260,4 +347,5 @@ def as_uuid(value: UUID | str) -> UUID:
     try:
         return value if isinstance(value, UUID) else UUID(value)
     except (ValueError, AttributeError, TypeError):
-        raise follow.no_such_request(value) from None
+        text = str(value) if isinstance(value, str) and value.isprintable() else quoted(value)
+        raise follow.no_such_request(text if len(text) <= 80 else quoted(value)) from None

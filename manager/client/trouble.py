@@ -14,10 +14,10 @@ from manager.errors import (
     InvalidRequestError,
     LockTimeoutError,
     UnavailableError,
-    without_passwords,
 )
 from manager.ledger.execute import Copy, Execute, point
 from manager.ledger.script import Command
+from manager.redact import without_passwords
 from manager.settings import Settings
 from manager.settings.postgres import where
 

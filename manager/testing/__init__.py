@@ -4,7 +4,7 @@
 """
 
 from manager.testing.answers import NOT_FOUND, Answer, Failed
-from manager.testing.fake import EnqueuedRequest, FakeAsyncManager, FakeManager
+from manager.testing.fake import EnqueuedRequest, FakeAsyncManager, FakeManager, ToldNotice
 
 __all__ = [
     "NOT_FOUND",
@@ -13,4 +13,5 @@ __all__ = [
     "Failed",
     "FakeAsyncManager",
     "FakeManager",
+    "ToldNotice",
 ]

@@ -24,6 +24,7 @@ STEP = 60.0
 # After a while more passes at a time, so that what takes days takes no more than moments.
 GROWTH = 0.25
 DAY = timedelta(days=1)
+UNTOLD = "SELECT FROM notice WHERE state = 'waiting' LIMIT 1"
 OPEN = "SELECT id FROM request WHERE finished_at IS NULL"
 
 
@@ -72,6 +73,8 @@ class Daemon:
         with self._lock:
             for account in self.context.accounts():
                 self.run(Wake("sweep", account.name))
+                if self._ledger.execute(UNTOLD).rowcount or account.settings.notify:
+                    self.run(Wake("tell", account.name))
 
     def advance(self, seconds: float) -> None:
         """Let so much time pass, for the ledger and for the vendor, in which nobody works."""

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from manager.client import follow
 from manager.client.aio import AsyncManager
+from manager.client.arguments import checked_timeout
 from manager.client.follow import Progress
 from manager.client.patience import wait_timeout
 from manager.client.sync import Manager
@@ -58,8 +59,21 @@ class EnqueuedRequest:
     max_age: timedelta
     idempotency_key: str | None
     metadata: Mapping[str, Any] | None
+    tag: str | None
     connection: object
     created_at: datetime
+    linger: bool = True
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToldNotice:
+    """What a target of a request would be told: `event`, and the `data` of its payload."""
+
+    event: str
+    target: str
+    request_id: UUID
+    data: Mapping[str, Any]
 
 
 class FakeManager(Manager):
@@ -89,13 +103,14 @@ class FakeManager(Manager):
         self.answers: dict[str | int, Answer] = dict(answers or {})
         self.default = default
         self._patience = patience
-        self._memory = MemoryLedger(tuple(accounts if accounts is not None else sorted(own)))
+        names = tuple(accounts if accounts is not None else sorted(own))
+        self._memory = MemoryLedger(names, self._settings)
         self._errors: list[Exception] = []
 
     # What a test asks
 
     @property
-    def requests(self) -> list[EnqueuedRequest]:
+    def calls(self) -> list[EnqueuedRequest]:
         """The enqueue calls that were accepted, the oldest first."""
         with self._memory.changed:
             return [_seen(it) for it in self._memory.requests.values()]
@@ -110,7 +125,7 @@ class FakeManager(Manager):
         """The identifiers of that type that were enqueued, as written, repeats included."""
         return [
             identifier
-            for it in self.requests
+            for it in self.calls
             if it.identifier_type == identifier_type
             and endpoint in (None, it.endpoint)
             and account in (None, it.account)
@@ -122,6 +137,15 @@ class FakeManager(Manager):
         """The identifiers that have no outcome yet, each once, as they would be sent."""
         with self._memory.changed:
             return [it.identifier for it in self._memory.waiting()]
+
+    @property
+    def notices(self) -> list[ToldNotice]:
+        """What the requests' targets would be told, the oldest first; nobody is told it."""
+        with self._memory.changed:
+            return [
+                ToldNotice(it.event, it.target, it.request_id, it.payload)
+                for it in self._memory.notices
+            ]
 
     # What a test tells it
 
@@ -174,6 +198,7 @@ class FakeManager(Manager):
         return run_in_memory(self._memory, script, source)
 
     def _wait(self, request_id: UUID, timeout: float | None) -> Progress:
+        timeout = checked_timeout(timeout)
         deadline = time.monotonic() + self._longest(timeout)
         with self._memory.changed:
             while not (now := self._look(request_id)).finished:
@@ -271,6 +296,9 @@ def _seen(request: MemoryRequest) -> EnqueuedRequest:
         max_age=request.max_age,
         idempotency_key=request.key,
         metadata=request.metadata,
+        tag=request.tag,
         connection=request.source,
         created_at=request.created_at,
+        linger=request.linger,
+        notify=tuple(it.address for it in request.targets),
     )

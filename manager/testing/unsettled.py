@@ -17,7 +17,8 @@ SELECT NOT EXISTS (SELECT FROM job WHERE ended_at IS NULL AND state <> 'packed')
        SELECT FROM enrichment e
        JOIN lane l ON l.id = e.lane_id JOIN account a ON a.id = l.account_id
        LEFT JOIN endpoint_pause p ON p.account_id = a.id AND p.endpoint = l.endpoint
-       WHERE e.state IN ('pending', 'packed') AND a.paused_at IS NULL AND p.endpoint IS NULL)
+       WHERE e.state IN ('pending', 'packed') AND a.paused_at IS NULL AND l.paused_at IS NULL
+         AND p.endpoint IS NULL)
 """
 PAUSED = """
 SELECT 'account ' || name || ' is paused: ' || paused_reason
@@ -25,6 +26,10 @@ FROM account WHERE paused_at IS NOT NULL
 UNION ALL
 SELECT p.endpoint || ' is paused on account ' || a.name || ': ' || p.reason
 FROM endpoint_pause p JOIN account a ON a.id = p.account_id
+UNION ALL
+SELECT concat('lane ', l.id, ' (', l.endpoint, ', ', l.identifier_type, ') is paused on account ',
+              a.name, ': ', l.paused_reason)
+FROM lane l JOIN account a ON a.id = l.account_id WHERE l.paused_at IS NOT NULL
 """
 JOBS = """
 SELECT concat(

@@ -143,11 +143,18 @@ def test_a_higher_priority_is_taken_over_and_a_lower_one_is_not(
         ({"fields": ["a,b"]}, "'a,b' is not a dotted path"),
         ({"priority": 101}, "101 is not an integer from -100 to 100"),
         ({"priority": True}, "True is not"),
-        ({"max_age": -1}, "is not between 0"),
+        ({"max_age": -1}, "max_age: -1 s is not between 0 and 36,500 days."),
+        ({"max_age": True}, "True is not a time span"),
+        ({"max_age": "x" * 5_000}, "… (5,002 characters) is not a time span"),
+        ({"endpoint": []}, "endpoint: [] is not one of company/enrich"),
+        ({"account": 5}, "account: 5 is not the name of an account"),
+        ({"account": "\ud800"}, "is not the name of an account"),
         ({"max_age": float("nan")}, "nan is not a time span"),
         ({"max_age": "1 day"}, "'1 day' is not a time span"),
         ({"idempotency_key": ""}, "'' is not a string of 1 to 255"),
         ({"idempotency_key": "k" * 256}, "1 to 255"),
+        ({"idempotency_key": "k" * 5_000}, "… (5,002 characters) is not a string"),
+        ({"metadata": 5}, "metadata: 5 is not a mapping"),
         ({"metadata": {"a": object()}}, "cannot be written as JSON"),
         ({"metadata": {"a": float("inf")}}, "cannot be written as JSON"),
         ({"metadata": {"a": "\0"}}, "U+0000"),
@@ -163,7 +170,23 @@ def test_a_bad_argument_is_named_and_nothing_is_enqueued(
     with pytest.raises(InvalidRequestError) as refusal:
         manager.enqueue(**call)
     assert message in str(refusal.value)
+    assert len(str(refusal.value)) < 400
     assert count(settings, "request") == 0
+
+
+@pytest.mark.parametrize("timeout", ["5", True, float("nan"), -1, 10**400, [], "x" * 5_000])
+def test_what_is_no_number_of_seconds_is_no_timeout(manager: Manager, timeout: Any) -> None:
+    request = manager.enqueue("domains", ["a.com"])
+    with pytest.raises(InvalidRequestError, match="is not a number of seconds, from 0 on") as error:
+        request.wait(timeout)
+    assert len(str(error.value)) < 200
+
+
+def test_what_are_no_settings_is_said_without_what_may_be_secret() -> None:
+    mistaken: Any = "postgresql://me:secret@host/db"
+    with pytest.raises(InvalidRequestError, match=r"of type str\. Pass a Settings") as error:
+        Manager(mistaken)
+    assert "secret" not in str(error.value)
 
 
 def test_metadata_may_hold_a_written_out_escape(manager: Manager) -> None:

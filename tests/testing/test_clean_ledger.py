@@ -13,6 +13,7 @@ from manager import Manager, Settings, UnavailableError
 from manager.ledger import migrate
 from manager.testing import clean_ledger
 from manager.testing.clean_ledger import CleanLedger
+from tests.revision import check_revision
 
 pytestmark = pytest.mark.integration
 
@@ -83,7 +84,7 @@ def test_a_schema_that_was_taken_away_is_there_again(
 ) -> None:
     migrate.downgrade(settings, "base")
     ledger.renew()
-    migrate.check(settings)
+    check_revision(settings)
 
 
 def test_nothing_beside_it_is_touched(settings: Settings, ledger: CleanLedger) -> None:

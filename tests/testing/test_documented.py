@@ -1,4 +1,4 @@
-"""The example of docs/testing.md works as it stands there, in a project of its own."""
+"""The example of docs/how-to/testing.md works as it stands there, in a project of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_the_documented_example_passes(project: Project) -> None:
-    files = documented(ROOT / "docs" / "testing.md")
+    files = documented(ROOT / "docs" / "how-to" / "testing.md")
     assert sorted(files) == ["shop/crm.py", "tests/test_crm.py", "tests/test_crm_for_real.py"]
     project.write(files)
     code, printed = project.pytest()
@@ -21,7 +21,7 @@ def test_the_documented_example_passes(project: Project) -> None:
 
 
 def test_its_types_are_right(project: Project, tmp_path: Path) -> None:
-    files = documented(ROOT / "docs" / "testing.md")
+    files = documented(ROOT / "docs" / "how-to" / "testing.md")
     project.write({"shop/__init__.py": "", "shop/crm.py": files["shop/crm.py"], "check.py": CHECK})
     mypy = project.start("mypy", "--strict", "check.py", "--cache-dir", str(tmp_path / "cache"))
     printed, _ = mypy.communicate(timeout=300)

@@ -30,8 +30,8 @@ from manager.testing import NOT_FOUND, Failed, FakeAsyncManager, FakeManager
 from manager.testing.given import given_settings
 from manager.testing.memory import FILES
 
-# A part of others; and what only real connections are asked.
-NOT_ASKED = {"enqueue.given", "follow.listen", "holders.holders"}
+# Parts of others; and what only real connections are asked.
+NOT_ASKED = {"budgets.of_request", "enqueue.given", "follow.listen", "holders.holders"}
 RECORD = {"crustdata_company_id": 7, "basic_info": {"name": "Stripe"}}
 
 
@@ -206,7 +206,7 @@ class TestWhatItIsAsked:
             connection=session,  # type: ignore[arg-type]
         )
         fake.enqueue("domains", ["B.com", "a.com"], idempotency_key="other")
-        [seen, _] = fake.requests
+        [seen, _] = fake.calls
         assert (seen.id, seen.identifiers) == (made.id, ("B.com", "a.com"))
         assert (seen.fields, seen.priority) == (("headcount", "revenue"), 3)
         assert (seen.max_age, seen.idempotency_key) == (timedelta(seconds=60), "k")
@@ -227,7 +227,7 @@ class TestWhatItIsAsked:
     def test_an_earlier_request_found_by_its_key_is_no_new_one(self, fake: FakeManager) -> None:
         for _ in range(2):
             fake.enqueue("domains", ["a.com"], idempotency_key="k")
-        assert len(fake.requests) == 1
+        assert len(fake.calls) == 1
 
 
 class TestTransactions:
@@ -242,7 +242,7 @@ class TestTransactions:
         fake.roll_back(mine)
         with pytest.raises(NotFoundError):
             fake.request(taken_back.id)
-        assert [it.id for it in fake.requests] == [kept.id]
+        assert [it.id for it in fake.calls] == [kept.id]
         assert fake.waiting == ["b.com"]
 
 
@@ -251,7 +251,7 @@ class TestTrouble:
         fake.fail_next(UnavailableError("Postgres is away"))
         with pytest.raises(UnavailableError, match="is away"):
             fake.enqueue("domains", ["a.com"])
-        assert fake.requests == []
+        assert fake.calls == []
         request = fake.enqueue("domains", ["a.com"])
         for call in (
             request.progress,
@@ -276,7 +276,7 @@ class TestTrouble:
         fake.settle(default=RECORD)
         fake.advance(61)
         assert fake.enqueue("domains", ["a.com"]).progress().waiting == 1
-        assert [it.account for it in fake.requests] == ["crm", "crm"]
+        assert [it.account for it in fake.calls] == ["crm", "crm"]
 
 
 def test_many_threads_at_once(fake: FakeManager) -> None:
@@ -297,6 +297,6 @@ def test_many_threads_at_once(fake: FakeManager) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(fake.requests) == 8 * 30 + 30
+    assert len(fake.calls) == 8 * 30 + 30
     fake.settle()
     assert fake.waiting == []

@@ -106,6 +106,7 @@ class InStep(RuleBasedStateMachine):
                 oldest=None,
                 newest=None,
                 seconds=None,
+                lingers=0.0,  # by the settings of each
             )
             for world in self.worlds
         )
@@ -155,7 +156,7 @@ def shown(it: Request | Progress | Result | EnrichdError) -> Any:
     """What must be the same: ids, moments and the vendor's own words are not."""
     match it:
         case Request():
-            return it.total, it.created, it.invalid
+            return it.total, it.created, it.invalid, it.new, it.hits, it.joined
         case EnrichdError():
             return type(it), UUID.sub("ID", str(it))
         case Progress():

@@ -12,12 +12,14 @@ from uuid import uuid4
 import pytest
 
 from manager import (
+    BudgetError,
     ConfigurationError,
     ConflictError,
     InvalidIdentifiersError,
     InvalidRequestError,
     NotFoundError,
     Outcome,
+    RefusedTargetError,
     Request,
     WaitTimeoutError,
 )
@@ -121,12 +123,16 @@ class TestEnqueue:
             ({"endpoint": "company/buy"}, "'company/buy' is not one of company/enrich"),
             ({"priority": 101}, "101 is not an integer from -100 to 100"),
             ({"priority": True}, "True is not"),
-            ({"max_age": -1}, "is not between 0"),
+            ({"max_age": -1}, "max_age: -1 s is not between 0"),
+            ({"idempotency_key": "x" * 5_000}, "xxx… (5,002 characters) is not a string"),
+            ({"fields": "x" * 5_000}, "xxx… (5,002 characters)."),
+            ({"identifier_type": "x" * 5_000}, "xxx… (5,002 characters) is not"),
             ({"max_age": "1 day"}, "'1 day' is not a time span"),
             ({"idempotency_key": ""}, "'' is not a string of 1 to 255"),
             ({"metadata": {"a": object()}}, "cannot be written as JSON"),
             ({"metadata": {"a": "\0"}}, "U+0000"),
             ({"on_invalid": "ignore"}, "'ignore' is neither"),
+            ({"linger": 0}, "0 is neither True"),
         ],
     )
     def test_a_bad_argument_is_named(
@@ -285,6 +291,51 @@ class TestFreshness:
         assert (outcomes(failed), outcomes(again)) == (["failed"], ["fulfilled"])
 
 
+class TestWhatIsBought:
+    def test_a_request_tells_what_is_new_what_others_have_asked_for_and_what_is_fresh(
+        self, world: World
+    ) -> None:
+        manager = world.manager
+        assert (made := manager.enqueue("domains", [KNOWN])).new == 1
+        world.settle()
+        manager.enqueue("domains", [OTHER])
+        mixed = manager.enqueue("domains", [KNOWN, OTHER, STRANGER, STRANGER], idempotency_key="a")
+        assert (mixed.new, mixed.joined, mixed.hits) == (1, 2, 1)
+        for same in (
+            manager.request(mixed.id),
+            manager.enqueue("domains", [KNOWN, OTHER, STRANGER, STRANGER], idempotency_key="a"),
+        ):
+            assert (same.new, same.joined, same.hits, same.created) == (1, 2, 1, False)
+        free = manager.enqueue("domains", [KNOWN, f"www.{KNOWN}"])
+        assert (free.new, free.joined, free.hits) == (0, 0, 2)
+        assert made.progress().hits == 0
+
+
+class TestOutcomes:
+    def test_results_of_one_outcome_or_of_several(self, world: World) -> None:
+        request = world.manager.enqueue("domains", [KNOWN, STRANGER, OTHER, STRANGER])
+        assert [it.position for it in request.results(outcome="waiting")] == [0, 1, 2, 3]
+        world.settle()
+        found = {
+            wanted: [it.position for it in request.results(outcome=wanted)]
+            for wanted in (None, "fulfilled", Outcome.NOT_FOUND, ("failed", "not_found"), "waiting")
+        }
+        assert found == {
+            None: [0, 1, 2, 3],
+            "fulfilled": [0, 2],
+            "not_found": [1, 3],
+            ("failed", "not_found"): [1, 3],
+            "waiting": [],
+        }
+        assert request.to_arrow(outcome="not_found")["position"].to_pylist() == [1, 3]
+
+    @pytest.mark.parametrize("wanted", ["pending", [], ["failed", "x"], 7])
+    def test_what_is_no_outcome_is_refused_at_once(self, world: World, wanted: Any) -> None:
+        request = world.manager.enqueue("domains", [KNOWN])
+        with pytest.raises(InvalidRequestError, match="fulfilled, not_found, failed, cancelled"):
+            request.results(outcome=wanted)
+
+
 class TestWait:
     def test_it_ends_with_the_last_outcome(self, world: World) -> None:
         request = world.manager.enqueue("domains", [KNOWN, STRANGER])
@@ -302,6 +353,12 @@ class TestWait:
             request.wait(timeout=0.05)
         with pytest.raises(TimeoutError):
             request.wait(timeout=0)
+
+    @pytest.mark.parametrize("timeout", ["5", True, float("nan"), timedelta(seconds=5)])
+    def test_what_is_no_number_of_seconds_is_refused(self, world: World, timeout: Any) -> None:
+        request = world.manager.enqueue("domains", [KNOWN])
+        with pytest.raises(InvalidRequestError, match=r"timeout: .* is not a number of seconds"):
+            request.wait(timeout)
 
     def test_a_cancel_ends_it(self, world: World) -> None:
         request = world.manager.enqueue("domains", [KNOWN])
@@ -360,6 +417,63 @@ class TestFindAgain:
                 (),
             )
             assert again.progress() == request.progress()
+
+    def test_by_what_they_were_enqueued_with_the_newest_first(self, world: World) -> None:
+        manager = world.manager
+        start = datetime.now(UTC) - timedelta(minutes=1)
+        one = manager.enqueue("domains", [KNOWN], tag="crm", metadata={"list": {"id": 7}, "a": [1]})
+        world.settle()
+        two = manager.enqueue("domains", [OTHER], tag="ads", idempotency_key="2", metadata={"a": 1})
+        asked: list[tuple[dict[str, Any], list[Request]]] = [
+            ({}, [two, one]),
+            ({"open": True}, [two]),
+            ({"open": False}, [one]),
+            ({"tag": "crm"}, [one]),
+            ({"tag": "none"}, []),
+            ({"account": "test", "open": True}, [two]),
+            ({"metadata": {"list": {"id": 7}}}, [one]),
+            ({"metadata": {"a": [1]}}, [one]),
+            ({"metadata": {"list": {"id": "7"}}}, []),
+            ({"metadata": {"a": True}}, []),
+            ({"idempotency_key": "2"}, [two]),
+            ({"since": start}, [two, one]),
+            ({"since": datetime.now(UTC) + timedelta(days=1)}, []),
+            ({"since": timedelta(hours=1), "tag": "crm"}, [one]),
+        ]
+        for arguments, expected in asked:
+            found = list(manager.requests(**arguments))
+            assert [it.id for it in found] == [it.id for it in expected], arguments
+        assert next(iter(manager.requests())) == two.progress()
+
+    def test_an_asyncio_caller_finds_them_alike(self, world: World) -> None:
+        async def find() -> list[Any]:
+            async with world.async_manager as manager:
+                made = await manager.enqueue("domains", [KNOWN], linger=False)
+                assert (made.new, made.hits, made.joined) == (1, 0, 0)
+                assert [it async for it in made.results("waiting")] != []
+                assert [it async for it in made.results("failed")] == []
+                return [it.id == made.id async for it in manager.requests(open=True)]
+
+        assert asyncio.run(find()) == [True]
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"open": 1}, "1 is neither True, False nor None"),
+            ({"tag": ""}, "'' is not a string"),
+            ({"since": "2h"}, "'2h' is neither a datetime nor a timedelta"),
+            ({"since": datetime(2026, 1, 1)}, "has no time zone"),
+        ],
+    )
+    def test_what_cannot_be_asked_for_is_said_at_once(
+        self, world: World, arguments: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InvalidRequestError, match=message):
+            world.manager.requests(**arguments)
+
+    def test_of_an_account_that_is_not_there(self, world: World) -> None:
+        with pytest.raises(ConfigurationError, match="no account named 'crm'"):
+            next(world.manager.requests(account="crm"))
 
     @pytest.mark.parametrize("request_id", ["nonsense", "", "0" * 32, uuid4(), None, 7])
     def test_an_unknown_one_is_said(self, world: World, request_id: Any) -> None:
@@ -434,10 +548,74 @@ class TestEstimate:
         assert (found.to_buy, found.jobs) == (2, 1)
         assert found.oldest is not None
         assert found.oldest == found.newest
+        assert found.lingers == world.manager._settings.linger
+        assert world.manager.estimate("domains", [new], linger=False).lingers == 0
+        assert world.manager.estimate("domains", [fresh]).lingers == 0
         assert world.manager.estimate("domains", [fresh], max_age=0).stale == 1
         assert world.manager.estimate("domains", [fresh], fields=["headcount"]).new == 1
         with pytest.raises(ConfigurationError, match="no account named 'crm'"):
             world.manager.estimate("domains", [fresh], account="crm")
+
+
+class TestBudgets:
+    """With a hard one of 3 records a day for the tag crm, at 2 credits a record."""
+
+    def test_a_call_beyond_a_hard_budget_is_refused_with_the_numbers(self, capped: World) -> None:
+        manager = capped.manager
+        manager.enqueue("domains", [KNOWN], tag="crm")
+        capped.settle()
+        manager.enqueue("domains", [OTHER], tag="crm")
+        with pytest.raises(BudgetError) as caught:
+            manager.enqueue("domains", [STRANGER, "nobody2.example", OTHER, KNOWN], tag="crm")
+        error = caught.value
+        assert (error.budget, error.unit) == ("tag crm, a day, hard", "records")
+        assert [error.cap, error.spent, error.waiting, error.asked, error.left] == [3, 1, 1, 2, 1]
+        assert "by what waits, which leaves 1; this call may cost 2" in str(error)
+        [unknown] = manager.lookup("domains", [STRANGER])
+        assert not unknown.waiting, "nothing was half-written"
+        manager.enqueue("domains", [STRANGER, OTHER, KNOWN], tag="crm")
+        manager.enqueue("domains", ["a.example", "b.example"])
+        manager.enqueue("domains", ["c.example", "d.example"], tag="other")
+
+    def test_it_turns_with_the_day(self, capped: World) -> None:
+        three = ["company-0000003.example", KNOWN, OTHER]
+        capped.manager.enqueue("domains", three, tag="crm")
+        capped.settle()
+        with pytest.raises(BudgetError, match="which leaves 0"):
+            capped.manager.enqueue("domains", [STRANGER], tag="crm")
+        capped.advance(timedelta(days=1))
+        assert capped.manager.enqueue("domains", [STRANGER], tag="crm").created
+
+    def test_progress_tells_what_was_bought_for_it(self, capped: World) -> None:
+        first = capped.manager.enqueue("domains", [KNOWN, STRANGER], tag="crm")
+        joined = capped.manager.enqueue("domains", [KNOWN, KNOWN, OTHER])
+        capped.settle()
+        hit = capped.manager.enqueue("domains", [KNOWN], tag="late")
+        told = [
+            (it.tag, it.hits, it.joined, it.bought, int(it.credits), it.waits_for)
+            for it in (request.progress() for request in (first, joined, hit))
+        ]
+        assert told == [
+            ("crm", 0, 0, 1, 2, None),
+            (None, 0, 2, 1, 2, None),
+            ("late", 1, 0, 0, 0, None),
+        ]
+
+    def test_an_estimate_tells_the_most_that_it_costs_and_what_is_left(self, capped: World) -> None:
+        capped.manager.enqueue("domains", [KNOWN], tag="crm")
+        few = capped.manager.estimate("domains", [KNOWN, OTHER, STRANGER], tag="crm")
+        assert [few.to_buy, few.price, few.credits, few.leaves] == [2, 2, 4, 2]
+        assert few.refused_by is None
+        many = capped.manager.estimate("domains", [OTHER, STRANGER, "c.example"], tag="crm")
+        assert many.refused_by is not None
+        assert many.refused_by.name == "tag crm, a day, hard"
+        free = capped.manager.estimate("domains", [OTHER, STRANGER, "c.example"])
+        assert (free.refused_by, free.leaves, free.budgets) == (None, None, ())
+
+    @pytest.mark.parametrize("tag", ["", "x" * 201, "a\nb", 7])
+    def test_a_tag_that_is_none_is_refused(self, capped: World, tag: Any) -> None:
+        with pytest.raises(InvalidRequestError, match="tag: "):
+            capped.manager.enqueue("domains", [KNOWN], tag=tag)
 
 
 class TestFrames:
@@ -472,3 +650,84 @@ def test_with_asyncio_all_is_the_same(world: World) -> None:
             await manager.request("nonsense")
 
     asyncio.run(story())
+
+
+class TestBeingTold:
+    def test_what_the_targets_are_told_in_order(self, world: World) -> None:
+        request = world.manager.enqueue(
+            "domains", [KNOWN, STRANGER], notify=["pg:app", "crm"], idempotency_key="order-7"
+        )
+        world.settle()
+        assert world.told() == [
+            ("request.finished", target, str(request.id), {"fulfilled": 1, "not_found": 1})
+            for target in ("crm", "pg:app")
+        ]
+
+    def test_progress_is_told_unless_only_the_end_is_wanted(self, world: World) -> None:
+        earlier = world.manager.enqueue("domains", [KNOWN])
+        world.settle()
+        assert earlier.progress().finished
+        written = [KNOWN, STRANGER]
+        world.manager.enqueue("domains", written, notify="pg:all")
+        world.manager.enqueue(
+            "domains", written, notify="pg:end", notify_events=["request.finished"]
+        )
+        told = [(event, target) for event, target, _, _ in world.told()]
+        assert told == [("request.progress", "pg:all")]
+        world.settle()
+        told = [(event, target) for event, target, _, _ in world.told()]
+        assert sorted(told[1:]) == [("request.finished", "pg:all"), ("request.finished", "pg:end")]
+
+    def test_a_cancellation_a_request_of_hits_and_an_empty_one_are_told(self, world: World) -> None:
+        world.manager.enqueue("domains", [KNOWN])
+        world.settle()
+        world.manager.enqueue("domains", [STRANGER], notify="pg:a").cancel()
+        world.manager.enqueue("domains", [KNOWN], notify="pg:b")
+        world.manager.enqueue("domains", [], notify="pg:c")
+        assert [(event, target, counted) for event, target, _, counted in world.told()] == [
+            ("request.finished", "pg:a", {"cancelled": 1}),
+            ("request.finished", "pg:b", {"fulfilled": 1}),
+            ("request.finished", "pg:c", {}),
+        ]
+
+    def test_without_targets_nothing_is_told(self, world: World) -> None:
+        world.manager.enqueue("domains", [KNOWN])
+        world.settle()
+        assert world.told() == []
+
+    def test_an_asyncio_caller_is_told_alike(self, world: World) -> None:
+        async def story() -> None:
+            async with world.async_manager as manager:
+                await manager.enqueue("domains", [], notify=["pg:a", "pg:a"])
+
+        asyncio.run(story())
+        assert [target for _, target, _, _ in world.told()] == ["pg:a"]
+
+    @pytest.mark.parametrize(
+        ("target", "why"),
+        [
+            ("http://169.254.169.254/latest", "must not be told"),
+            ("https://localhost/", "must not be told"),
+            ("https://user:hush@a.example/", "no user name"),
+            ("nonsense here", "is no target"),
+            ([f"pg:{it}" for it in range(11)], "a request tells 10 at most"),
+            (7, "a target or a list"),
+        ],
+    )
+    def test_a_target_that_must_not_be_told_is_refused_and_nothing_enqueued(
+        self, world: World, target: Any, why: str
+    ) -> None:
+        with pytest.raises(InvalidRequestError, match=why) as caught:
+            world.manager.enqueue("domains", [KNOWN], notify=target)
+        assert isinstance(caught.value, RefusedTargetError) == ("must not" in why)
+        assert "hush" not in str(caught.value)
+
+    def test_an_event_that_is_nothing_of_a_request_is_refused(self, world: World) -> None:
+        for event in ("account.paused", "request.begun"):
+            with pytest.raises(InvalidRequestError, match=event):
+                world.manager.enqueue(
+                    "domains",
+                    [KNOWN],
+                    notify="pg:a",
+                    notify_events=[event],  # type: ignore[list-item]
+                )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from manager import AsyncManager, Manager
 from manager.testing import NOT_FOUND, Answer, FakeAsyncManager, FakeManager
@@ -12,6 +13,9 @@ from sandbox import companies
 from tests.steps.driver import Driver
 
 ACCOUNT = "test"
+
+Told: TypeAlias = tuple[str, str, str, dict[str, int]]
+"""An event, whom it was told, its request's id, and how many had which outcome."""
 
 
 class World(Protocol):
@@ -28,6 +32,9 @@ class World(Protocol):
 
     def advance(self, time: timedelta) -> None:
         """So much time passes."""
+
+    def told(self) -> list[Told]:
+        """What the targets of requests were told, or will be."""
 
 
 class RealWorld:
@@ -49,12 +56,19 @@ class RealWorld:
     def advance(self, time: timedelta) -> None:
         self._driver.advance(time.total_seconds())
 
+    def told(self) -> list[Told]:
+        found = self._driver.rows(
+            "SELECT n.event, t.address, n.request_id, n.payload FROM notice n "
+            "JOIN target t ON t.id = n.target_id ORDER BY n.created_at, n.request_id, t.address"
+        )
+        return [(it.event, it.address, str(it.request_id), _counted(it.payload)) for it in found]
+
 
 class FakeWorld:
     """Nothing but memory."""
 
-    def __init__(self) -> None:
-        self.manager: Manager = FakeManager(given_settings(account=ACCOUNT))
+    def __init__(self, **settings: Any) -> None:
+        self.manager: Manager = FakeManager(given_settings(account=ACCOUNT, **settings))
         assert isinstance(self.manager, FakeManager)
         self._fake = self.manager
         self.async_manager: AsyncManager = FakeAsyncManager(self._fake)
@@ -67,6 +81,17 @@ class FakeWorld:
 
     def advance(self, time: timedelta) -> None:
         self._fake.advance(time)
+
+    def told(self) -> list[Told]:
+        return [
+            (it.event, it.target, str(it.request_id), _counted(it.data))
+            for it in self._fake.notices
+        ]
+
+
+def _counted(data: Mapping[str, Any]) -> dict[str, int]:
+    names = ("fulfilled", "not_found", "failed", "cancelled")
+    return {name: data[name] for name in names if data[name]}
 
 
 def as_the_sandbox(identifier: str) -> Answer:

@@ -8,19 +8,23 @@ from typing import Any
 
 from manager.ledger.execute import Copy, Execute, point
 from manager.ledger.script import Abandon, Command, Read, Script, T
+from manager.testing.memory.budgets import Budgets
 from manager.testing.memory.enqueue import Enqueue
 from manager.testing.memory.estimate import Estimate
 from manager.testing.memory.follow import Follow
 from manager.testing.memory.ledger import MemoryLedger
 from manager.testing.memory.lookup import Lookup
 from manager.testing.memory.session import Session
+from manager.testing.memory.targets import Targets
 
 FILES: Mapping[str, type[Any]] = {
+    "budgets": Budgets,
     "enqueue": Enqueue,
     "estimate": Estimate,
     "follow": Follow,
     "lookup": Lookup,
     "session": Session,
+    "targets": Targets,
 }
 # Before its staging is complete a call has done nothing, and holds nothing.
 UNLOCKED = ("session.swap", "enqueue.create_staging", "enqueue.copy_staging")
@@ -42,6 +46,9 @@ def run_in_memory(ledger: MemoryLedger, script: Script[T], source: object = None
         except StopIteration as end:
             result: T = end.value
             return result
+        except BaseException:
+            transaction.roll_back()
+            raise
         finally:
             script.close()
 
@@ -54,6 +61,11 @@ class _Transaction:
         self._source = source
         self._held = held
         self._files: dict[str, Any] = {}
+
+    def roll_back(self) -> None:
+        """Undo what was done."""
+        for file in self._files.values():
+            file.roll_back()
 
     def perform(self, command: Command) -> list[Any]:
         """The rows that the statement returns."""

@@ -16,6 +16,9 @@ class Statements:
         self.ledger = ledger
         self.source = source
 
+    def roll_back(self) -> None:
+        """Undo what the call has done: it has failed. Most do nothing that must be undone."""
+
     def _nothing(self, _: Parameters) -> list[Any]:
         """A statement of which nothing is to be seen."""
         return []
