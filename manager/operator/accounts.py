@@ -18,6 +18,7 @@ from manager.errors import ConflictError, InvalidRequestError, NotFoundError
 from manager.ledger.connect import Ledger
 from manager.ledger.execute import execute, first, one, rows
 from manager.ledger.sql import Statements
+from manager.operator.record import Record, unrecorded
 from manager.settings import Settings
 from manager.steps.account import SQL as ACCOUNT
 from manager.steps.account import Standing
@@ -62,9 +63,18 @@ def standing(connection: Connection[Any], name: str) -> Standing:
     return found
 
 
-def pause(settings: Settings, name: str, reason: str, endpoint: str | None = None) -> None:
-    """Submit nothing new on the account, or to that endpoint of it. Raises NotFoundError."""
-    with Ledger(settings, "cli").connect() as connection:
+def pause(
+    settings: Settings,
+    name: str,
+    reason: str,
+    endpoint: str | None = None,
+    record: Record = unrecorded,
+) -> None:
+    """Submit nothing new on the account, or to that endpoint of it.
+
+    record: in the transaction that does it. Raises NotFoundError.
+    """
+    with Ledger(settings, "cli").connect() as connection, connection.transaction():
         parameters: dict[str, Any] = {
             "account_id": standing(connection, name).id,
             "kind": "operator",
@@ -76,21 +86,25 @@ def pause(settings: Settings, name: str, reason: str, endpoint: str | None = Non
         else:
             parameters["endpoint"] = known_endpoint(endpoint).name
             execute(connection, ACCOUNT.pause_endpoint, parameters)
+        record(connection)
         execute(connection, SQL.wake, {"account": name})
 
 
-def resume(settings: Settings, name: str, endpoint: str | None = None) -> None:
+def resume(
+    settings: Settings, name: str, endpoint: str | None = None, record: Record = unrecorded
+) -> None:
     """Submit again: on the account and to all its endpoints, or to that one.
 
-    Raises NotFoundError.
+    record: in the transaction that does it. Raises NotFoundError.
     """
-    with Ledger(settings, "cli").connect() as connection:
+    with Ledger(settings, "cli").connect() as connection, connection.transaction():
         parameters: dict[str, Any] = {"account_id": standing(connection, name).id}
         if endpoint is None:
             execute(connection, ACCOUNT.resume, parameters)
         else:
             endpoint = known_endpoint(endpoint).name
         execute(connection, ACCOUNT.resume_endpoints, parameters | {"endpoint": endpoint})
+        record(connection)
         execute(connection, SQL.wake, {"account": name})
 
 

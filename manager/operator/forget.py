@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from psycopg import Connection
@@ -15,10 +16,13 @@ from psycopg.types.json import Json
 
 from manager.endpoints import ENDPOINTS
 from manager.errors import InvalidRequestError, UnavailableError
-from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS
+from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS, IdentifierType
 from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
 from manager.ledger.rekey import namesakes
+from manager.ledger.sql import Statements
+from manager.operator.record import Record, unrecorded
+from manager.operator.words import counted
 from manager.steps import keep
 from manager.steps.context import Context
 from manager.steps.forget import (
@@ -34,7 +38,6 @@ from manager.steps.forget import (
 )
 from manager.steps.take_out import cancel, take_out
 from manager.steps.tidy import tidy
-from manager.vendor import download
 from manager.vendor.errors import ResultsCorrupt, ResultsTooLarge
 
 ID_FIELDS = [
@@ -45,7 +48,22 @@ BATCH = 500
 LEAST_QUOTED = 4
 # Texts looked for at a time: Postgres takes a pattern of thousands apart for minutes.
 QUOTED = 100
-REWRITE = (SQL.rewrite_events, SQL.rewrite_jobs, SQL.rewrite_results, SQL.rewrite_enrichments)
+REWRITE = (
+    SQL.rewrite_events,
+    SQL.rewrite_jobs,
+    SQL.rewrite_results,
+    SQL.rewrite_enrichments,
+    SQL.rewrite_actions,
+    SQL.rewrite_notices,
+    SQL.rewrite_attempts,
+)
+ACTIONS = Statements("actions")
+STAYS = (
+    "What stays: that something was bought, when, by which job and for which request, without "
+    "whom; requests' metadata and idempotency keys, which are not searched; backups, the "
+    "write-ahead log and logs, as long as they are kept; files kept on other machines, until a "
+    "worker there has seen it, some seconds."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +80,14 @@ class Held:
     job_id: UUID | None
     results: int
     items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quoting:
+    """An operator's action, and by what it was chosen."""
+
+    id: int
+    filter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +133,16 @@ def find(
     only: not what is the same company or person under another identifier, by the vendor's id.
     Raises InvalidRequestError.
     """
-    named = list(dict.fromkeys(it for text in identifiers for it in _named(text, type)))
+    return find_named(context, named(identifiers, type), only=only)
+
+
+def named(identifiers: Iterable[str], type: str | None = None) -> list[Named]:
+    """Whatever the texts may be identifiers of. Raises InvalidRequestError when one is of none."""
+    return list(dict.fromkeys(it for text in identifiers for it in _named(text, type)))
+
+
+def find_named(context: Context, named: list[Named], *, only: bool = False) -> Found:
+    """The same of what is known by type and key."""
     with context.ledger.connect() as connection:
         ids = _ids(connection, named)
         ids += namesakes(connection, [(it.type, it.key) for it in named])
@@ -138,11 +173,16 @@ def find(
     return Found(named, whom, held, strays, list(_kept(context, whom)))
 
 
-def forget(context: Context, found: Found) -> Report:
-    """Forget what was found. Raises UnavailableError when a caller's transaction holds it."""
+def forget(context: Context, found: Found, record: Record = unrecorded) -> Report:
+    """Forget what was found. Raises UnavailableError when a caller's transaction holds it.
+
+    record: before all else, in a transaction of its own; the rest takes many.
+    """
     report = Report(files=len(found.kept))
     ids = [it.id for it in found.held]
     with context.ledger.connect() as connection:
+        with connection.transaction():
+            record(connection)
         written = rows(connection, SQL.written, str, {"ids": ids})
         try:
             for job_id in rows(connection, SQL.packed_jobs, UUID, {"ids": ids}):
@@ -166,10 +206,32 @@ def forget(context: Context, found: Found) -> Report:
                 report.strays += delete_strays(connection, page, found.whom)
         execute(connection, SQL.blank_jobs, {"job_ids": found.kept})
         texts = {*written, *(it.identifier for it in found.held), *(it.key for it in found.named)}
-        report.messages = _rewrite(connection, texts)
+        report.messages = _rewrite(connection, texts) + _rewrite_filters(connection, found.named)
         report.to_analyse = _renew_statistics(context, connection)
     tidy(context)
     return report
+
+
+def sentence(done: Report) -> str:
+    """What was forgotten, what is later, and what stays."""
+    counts = ", ".join(
+        (
+            counted(done.enrichments, "enrichment"),
+            counted(done.results, "result"),
+            counted(done.items, "value of a caller", "values of callers"),
+            counted(done.strays, "stray envelope"),
+            counted(done.files, "kept file"),
+            counted(done.messages, "message that quoted them", "messages that quoted them"),
+        )
+    )
+    waits = ", ".join(map(str, done.waits))
+    later = f"\nWhen its results come, what these jobs bring is dropped: {waits}." if waits else ""
+    if done.to_analyse:
+        later += (
+            "\nThe planner's statistics still show them, since this role does not own the tables. "
+            f"Let their owner run: {done.to_analyse}"
+        )
+    return f"Forgotten: {counts}.{later}\n{STAYS}"
 
 
 def _renew_statistics(context: Context, connection: Connection[Any]) -> str | None:
@@ -216,18 +278,45 @@ def _rewrite(connection: Connection[Any], texts: Iterable[str]) -> int:
     )
 
 
+def _rewrite_filters(connection: Connection[Any], named: Sequence[Named]) -> int:
+    """Take them out of what operators have chosen by them; how many did."""
+    count = 0
+    for it in rows(connection, ACTIONS.quoting, Quoting, {}):
+        given = parse_qsl(it.filter)
+        kept = [
+            (name, BLANK if name == "identifier" and _is_one_of(value, named) else value)
+            for name, value in given
+        ]
+        if kept != given:
+            parameters = {"id": it.id, "filter": urlencode(kept)}
+            count += execute(connection, ACTIONS.rewrite_filter, parameters)
+    return count
+
+
+def _is_one_of(text: str, named: Sequence[Named]) -> bool:
+    with suppress(InvalidRequestError):
+        return any(it in named for it in _named(text, None))
+    return False
+
+
 def _pattern(quoted: list[str]) -> dict[str, Any]:
     pattern = rf"(?<![[:alnum:]])({'|'.join(quoted)})(?![[:alnum:]])"
     return {"pattern": pattern, "blank": BLANK}
 
 
-def _named(text: str, type: str | None) -> Iterator[Named]:
-    """What the text may be an identifier of. Raises InvalidRequestError when it is none."""
+def checked_type(type: str | None) -> IdentifierType | None:
+    """The type, when it is one. Raises InvalidRequestError."""
     if type is not None and type not in IDENTIFIER_TYPES:
         raise InvalidRequestError(f"--type: {type!r} is not one of {', '.join(IDENTIFIER_TYPES)}.")
+    return type  # type: ignore[return-value]
+
+
+def _named(text: str, type: str | None) -> Iterator[Named]:
+    """What the text may be an identifier of. Raises InvalidRequestError when it is none."""
+    kind = checked_type(type)
     why = ""
     found = False
-    for one in (type,) if type else IDENTIFIER_TYPES:
+    for one in (kind,) if kind else IDENTIFIER_TYPES:
         try:
             yield Named(one, NORMALISERS[one](text).key)
             found = True
@@ -251,6 +340,8 @@ def _strays(connection: Connection[Any]) -> Iterator[list[Stray]]:
 
 def _kept(context: Context, whom: Whom) -> Iterator[UUID]:
     """The jobs whose results are kept on this machine and name them, as far as they can be read."""
+    from manager.vendor import download
+
     for job_id in keep.jobs(context):
         lines = download.lines(keep.files(context, job_id), context.settings)
         with suppress(ResultsCorrupt, ResultsTooLarge, OSError):

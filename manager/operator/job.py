@@ -14,9 +14,10 @@ from psycopg import Connection
 from psycopg.errors import LockNotAvailable
 
 from manager.errors import ConflictError, InvalidRequestError, NotFoundError, UnavailableError
-from manager.ledger.execute import first, one
+from manager.ledger.execute import first, one, transaction
 from manager.ledger.sql import Statements
 from manager.ledger.states import ACTIVE, ENDED
+from manager.operator.record import COMMIT, Record, unrecorded
 from manager.steps import keep, merge, settle
 from manager.steps.account import Account
 from manager.steps.context import Context
@@ -49,11 +50,11 @@ def account_of(context: Context, job_id: UUID) -> Account:
     return context.account(name)
 
 
-def give_up(context: Context, job_id: UUID) -> None:
+def give_up(context: Context, job_id: UUID, record: Record = unrecorded) -> None:
     """Free the slot of a job that does not end. Its enrichments fail, with that reason; what the
     vendor delivers later is merged all the same, as long as its list shows it.
 
-    Raises NotFoundError, ConflictError.
+    record: in the transaction that does it. Raises NotFoundError, ConflictError, UnavailableError.
     """
     account = account_of(context, job_id)
     why = (
@@ -63,20 +64,25 @@ def give_up(context: Context, job_id: UUID) -> None:
     with _alone(context, account, job_id) as (connection, job):
         if job.state not in ACTIVE | ENDED:
             raise ConflictError(f"Job {job_id} is {job.state}: there is nothing to give up.")
-        if not settle.give_up(connection, context.settings, account.id, job_id, why):
-            raise UnavailableError(
-                f"Job {job_id} is not given up: a caller's open transaction holds some of its "
-                "enrichments. Try again when it has ended."
-            )
+        with transaction(connection, COMMIT):
+            if not settle.give_up(connection, context.settings, account.id, job_id, why):
+                raise UnavailableError(
+                    f"Job {job_id} is not given up: a caller's open transaction holds some of its "
+                    "enrichments. Try again when it has ended."
+                )
+            record(connection)
         mend_if_possible(connection, account, account.standing(connection))
 
 
-def merge_again(context: Context, job_id: UUID, path: Path | None = None) -> Merged:
+def merge_again(
+    context: Context, job_id: UUID, path: Path | None = None, record: Record = unrecorded
+) -> Merged:
     """Merge the job's results once more: from that file, else from the file that was kept, else
     from fresh links. What has failed and is in it becomes fulfilled; nothing else changes.
 
-    Raises NotFoundError, ConflictError, InvalidRequestError for a file that cannot be read,
-    UnavailableError when the vendor does not give the results.
+    record: in the transaction that does it. Raises NotFoundError, ConflictError,
+    InvalidRequestError for a file that cannot be read, UnavailableError when the vendor does not
+    give the results.
     """
     if path is not None and not path.is_file():
         raise InvalidRequestError(f"--file: {path} is no file.")
@@ -99,7 +105,10 @@ def merge_again(context: Context, job_id: UUID, path: Path | None = None) -> Mer
             if job.partial:
                 expected = None
             file = ResultsFile(paths, expected, job.identifier_type, context.settings)
-            return _merge(context, account, connection, job, file, source)
+            with transaction(connection, COMMIT):
+                merged = _merge(context, account, connection, job, file, source)
+                record(connection)
+            return merged
 
 
 def _merge(

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 PROOF = "x-enrichd-proof"
 UNKNOWN = "unknown"
+
+# Nothing longer and nothing else is answered: the proof must not make keys of other things.
+_NONCE = re.compile(r"[0-9a-f]{16,64}")
+
+
+def is_nonce(text: str) -> bool:
+    """Whether it is a word that `enrichd doctor` may ask with."""
+    return _NONCE.fullmatch(text) is not None
 
 
 def probe_path(nonce: str) -> str:

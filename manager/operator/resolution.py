@@ -13,9 +13,10 @@ from uuid import UUID
 
 from manager.endpoints import ENDPOINTS
 from manager.errors import ConflictError, NotFoundError, UnavailableError
-from manager.ledger.execute import first, one
+from manager.ledger.execute import first, one, transaction
 from manager.ledger.states import Whose
 from manager.operator.job import account_of
+from manager.operator.record import COMMIT, Record, unrecorded
 from manager.steps import look, resolve
 from manager.steps.attempt import KEEP_ANSWER, Attempt
 from manager.steps.context import Context
@@ -30,10 +31,18 @@ SQL = resolve.SQL
 _MEANWHILE = "Job {0} is not `submitting` any more; see `enrichd jobs {0}`."
 
 
-def adopt(context: Context, job_id: UUID, batch_id: str, *, force: bool = False) -> None:
+def adopt(
+    context: Context,
+    job_id: UUID,
+    batch_id: str,
+    *,
+    force: bool = False,
+    record: Record = unrecorded,
+) -> None:
     """The job is that one at the vendor, unless that is certainly another's.
 
     force: although it is at work still, so that its results cannot tell.
+    record: in the transaction that does it.
     Raises NotFoundError, ConflictError, UnavailableError.
     """
     with _unresolved(context, job_id, context.settings.submission_limit) as (attempt, job):
@@ -42,14 +51,19 @@ def adopt(context: Context, job_id: UUID, batch_id: str, *, force: bool = False)
             raise ConflictError(f"{batch_id} is not job {job_id}: {reason}.")
         why = f"an operator: it is {theirs.batch_id}"
         look.see(attempt.connection, attempt.account, theirs)
-        if not resolve.adopt(attempt, theirs.batch_id, theirs.entities_requested, why):
-            raise ConflictError(_MEANWHILE.format(job_id))
+        with transaction(attempt.connection, COMMIT):
+            if not resolve.adopt(attempt, theirs.batch_id, theirs.entities_requested, why):
+                raise ConflictError(_MEANWHILE.format(job_id))
+            record(attempt.connection)
 
 
-def send_again(context: Context, job_id: UUID, *, force: bool = False) -> None:
+def send_again(
+    context: Context, job_id: UUID, *, force: bool = False, record: Record = unrecorded
+) -> None:
     """The vendor does not have the job, unless there are signs that it does.
 
     force: although there are; but never when the vendor's results show that it is there.
+    record: in the transaction that does it.
     Raises NotFoundError, ConflictError, UnavailableError.
     """
     settings = context.settings
@@ -59,8 +73,10 @@ def send_again(context: Context, job_id: UUID, *, force: bool = False) -> None:
         for sign in _signs(attempt, job):
             if sign.certain or not force:
                 raise ConflictError(f"The vendor {sign.text}")
-        if not resolve.send_again(attempt, "an operator: the vendor does not have it"):
-            raise ConflictError(_MEANWHILE.format(job_id))
+        with transaction(attempt.connection, COMMIT):
+            if not resolve.send_again(attempt, "an operator: the vendor does not have it"):
+                raise ConflictError(_MEANWHILE.format(job_id))
+            record(attempt.connection)
 
 
 class _Sign(NamedTuple):

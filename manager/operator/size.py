@@ -124,6 +124,15 @@ def _frees(
     if bounds["vendor_jobs"].set:
         count = one(connection, SQL.vendor_jobs, int, parameters("vendor_jobs", "vendor_job"))
         frees["vendor_job"] = scaled(count, "vendor_job")
+    if bounds["notices"].set:
+        count = one(connection, SQL.notices, int, parameters("notices", "notice"))
+        frees["notice"] = scaled(count, "notice")
+    if bounds["actions"].set:
+        count = one(connection, SQL.actions, int, parameters("actions", "operator_action"))
+        frees["operator_action"] = scaled(count, "operator_action")
+    if bounds["stats"].set:
+        count = one(connection, SQL.stats, int, parameters("stats", "day_counter"))
+        frees["day_counter"] = scaled(count, "day_counter")
     return frees
 
 

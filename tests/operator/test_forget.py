@@ -304,6 +304,23 @@ def test_messages_that_quote_it_are_rewritten_where_they_are(driver: Driver) -> 
     assert driver.value("SELECT error FROM job") == f"bad '(forgotten)', x{JANE}"
 
 
+def test_what_is_told_of_a_job_that_quotes_it_is_rewritten_too(driver: Driver) -> None:
+    driver.enqueue(1)
+    driver.drain()
+    driver.execute(
+        "WITH t AS (INSERT INTO target (address, host) VALUES ('pg:a', 'postgres') RETURNING id), "
+        "n AS (INSERT INTO notice (account_id, target_id, event, payload, error) "
+        "SELECT 1, id, 'job.needs_operator', jsonb_build_object('why', 'bad: ' || %(text)s), "
+        "%(text)s FROM t RETURNING id) INSERT INTO notice_attempt "
+        "(notice_id, number, began_at, seconds, error) SELECT id, 1, now(), 0, %(text)s FROM n",
+        text=JANE.upper(),
+    )
+    assert forget(driver, JANE).messages == 2
+    [told] = driver.rows("SELECT payload ->> 'why' AS why, error FROM notice")
+    assert (told.why, told.error) == ("bad: (forgotten)", "(forgotten)")
+    assert driver.value("SELECT error FROM notice_attempt") == "(forgotten)"
+
+
 def test_thousands_are_forgotten_in_moments(driver: Driver) -> None:
     many = [f"person-number-{number}.of-a-long-name.example" for number in range(3_000)]
     driver.manager.enqueue("domains", many, account="test")

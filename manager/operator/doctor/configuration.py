@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, each, ok, plural, problem, warning
+from manager.operator.doctor.finding import Finding, each, ok, problem, warning
 from manager.operator.doctor.risks import RISKS
+from manager.operator.words import counted
 from manager.settings.accounts import AccountTable
 from manager.settings.model import Settings
 from manager.settings.names import ACCOUNTS, CONFIG, PREFIX, given, is_of_an_account
@@ -80,8 +82,22 @@ def shown(value: Any) -> Any:
             return without_secrets(text) if "://" in text else "set, hidden"
         case Path():
             return str(value)
+        case dict():
+            return {name: _hidden(it) for name, it in value.items()}
+        case list() | tuple():
+            return [without_query(it) if isinstance(it, str) else shown(it) for it in value]
         case _:
             return value
+
+
+def _hidden(value: Any) -> Any:
+    secret = isinstance(value, SecretStr | list)
+    return "set, hidden" if secret else shown(value)
+
+
+def without_query(url: str) -> str:
+    """The target's URL without what may be a token in it; what is no URL as it is."""
+    return re.sub(r"(://[^?]*)\?.*", r"\1?…", url)
 
 
 def without_secrets(url: str) -> str:
@@ -125,7 +141,7 @@ def _given(reading: Reading) -> Iterator[Finding]:
         over = f", over {', '.join(it.over)}" if it.over else ""
         yield ok(name, f"{it.value} (from {where}{over})")
     defaults = sum(it.origin == "default" for it in listed)
-    yield ok("defaults", f"{plural(defaults, 'other setting')} as config/enrichd.toml shows them")
+    yield ok("defaults", f"{counted(defaults, 'other setting')} as config/enrichd.toml shows them")
 
 
 def _unknown(reading: Reading) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from manager.operator.status import named
+from manager.operator.trouble import named
 
 Level = Literal["ok", "warning", "problem"]
 Area = Literal["configuration", "postgres", "redis", "vendor", "webhook", "spool", "processes"]
@@ -20,7 +20,8 @@ class Finding:
 
     level: a problem keeps the daemon from working, or will cost money or data; a warning does not
     yet. means: what is so, and what follows from it. advice: what to do, "" where nothing is.
-    account: whom it concerns, None for all.
+    account: whom it concerns, None for all. code: of the problem of `enrichd status` that it is, ""
+    where it is none of these.
     """
 
     subject: str
@@ -29,6 +30,7 @@ class Finding:
     advice: str = ""
     area: str = ""
     account: str | None = None
+    code: str = ""
 
 
 def ok(subject: str, means: str, account: str | None = None) -> Finding:
@@ -36,14 +38,18 @@ def ok(subject: str, means: str, account: str | None = None) -> Finding:
     return Finding(subject, "ok", means, account=account)
 
 
-def warning(subject: str, means: str, advice: str, account: str | None = None) -> Finding:
+def warning(
+    subject: str, means: str, advice: str, account: str | None = None, code: str = ""
+) -> Finding:
     """It works, and yet something should be done."""
-    return Finding(subject, "warning", means, advice, account=account)
+    return Finding(subject, "warning", means, advice, account=account, code=code)
 
 
-def problem(subject: str, means: str, advice: str, account: str | None = None) -> Finding:
+def problem(
+    subject: str, means: str, advice: str, account: str | None = None, code: str = ""
+) -> Finding:
     """It does not work, or will cost money or data."""
-    return Finding(subject, "problem", means, advice, account=account)
+    return Finding(subject, "problem", means, advice, account=account, code=code)
 
 
 def each(checks: Iterable[Callable[..., Iterable[Finding]]], *arguments: Any) -> Iterator[Finding]:
@@ -62,29 +68,3 @@ def failed(subject: str, error: Exception) -> Finding:
         f"could not be looked at: {named(error)}",
         "See what else is found here; the rest was looked at all the same.",
     )
-
-
-def plural(count: int, thing: str) -> str:
-    """`1 job`, `2 jobs`."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")
-
-
-def size(count: float) -> str:
-    """Bytes, in a unit that makes a short number of them."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, in a unit that makes a short number of them."""
-    if seconds < 0.001:
-        return "less than 1 ms"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -21,9 +21,10 @@ from manager.ledger.pooler import is_pooled, keeps_sessions
 from manager.ledger.rights import SQL as RIGHTS
 from manager.ledger.session import refuse_unsupported
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, duration, each, ok, problem, warning
+from manager.operator.doctor.finding import Finding, each, ok, problem, warning
 from manager.operator.doctor.postgres_state import SQL, STATE
 from manager.operator.doctor.reach import is_local
+from manager.operator.words import duration
 from manager.settings.postgres import options, where
 
 # Seconds that a round trip may take: each step of the daemon makes several.

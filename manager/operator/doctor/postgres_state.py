@@ -11,7 +11,8 @@ from psycopg import Connection
 from manager.ledger.execute import first, one, rows
 from manager.ledger.sql import Statements
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, duration, ok, size, warning
+from manager.operator.doctor.finding import Finding, ok, warning
+from manager.operator.words import duration, size
 
 SQL = Statements("doctor")
 # More dead rows than that, in parts of all and in number, are a sign that autovacuum lags behind.

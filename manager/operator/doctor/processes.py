@@ -10,8 +10,11 @@ from typing import get_args
 from manager.ledger.execute import rows
 from manager.ledger.sql import Statements
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, duration, each, ok, plural, problem, warning
-from manager.operator.status import TROUBLE, named, pulse_limit
+from manager.operator.doctor.finding import Finding, each, ok, problem, warning
+from manager.operator.status.pauses import pause_of
+from manager.operator.status.pulse import pulse_limit
+from manager.operator.trouble import TROUBLE, named
+from manager.operator.words import counted, duration
 from manager.semaphore import Presences, Seen
 from manager.steps.registry import Queue
 from manager.vendor.agent import our_version
@@ -77,9 +80,20 @@ def look(case: Case) -> Iterator[Finding]:
             f"cannot be asked which processes there are: {named(error)}",
             "See what is found of Redis.",
         )
-        yield from each((_swept,), case, Known([], accounts, listeners))
+        yield from each((_swept, _paused), case, Known([], accounts, listeners))
         return
-    checks = (_alive, _dead, _needed, _swept, _served, _listening, _versions, _clocks, _supervisors)
+    checks = (
+        _alive,
+        _dead,
+        _needed,
+        _swept,
+        _paused,
+        _served,
+        _listening,
+        _versions,
+        _clocks,
+        _supervisors,
+    )
     yield from each(checks, case, Known(seen, accounts, listeners))
 
 
@@ -93,7 +107,7 @@ def _alive(_: Case, known: Known) -> Iterator[Finding]:
         if said.restarts:
             yield warning(
                 said.name,
-                f"{text}{takes}; it had to be started again {plural(said.restarts, 'time')}",
+                f"{text}{takes}; it had to be started again {counted(said.restarts, 'time')}",
                 "See its log for why it ended, or hung.",
             )
         else:
@@ -102,7 +116,7 @@ def _alive(_: Case, known: Known) -> Iterator[Finding]:
 
 def _dead(_: Case, known: Known) -> Iterator[Finding]:
     for it in known.seen:
-        if not it.alive:
+        if not it.alive and not it.presence.ended:
             yield warning(
                 it.presence.name,
                 f"on {it.presence.host}, pid {it.presence.pid}: last heard of {duration(it.ago)} "
@@ -116,7 +130,8 @@ def _needed(_: Case, known: Known) -> Iterator[Finding]:
     if not known.alive:
         say = problem if any(it.has_work for it in known.accounts) else warning
         waits = "work waits, and " if say is problem else ""
-        yield say("daemon", f"{waits}no process is at work", "Start `enrichd up`.")
+        text = f"{waits}no process is at work"
+        yield say("daemon", text, "Start `enrichd up`.", code="daemon-stopped")
         return
     for queue in get_args(Queue):
         if not any(queue in it.presence.queues for it in known.of("worker")):
@@ -124,9 +139,11 @@ def _needed(_: Case, known: Known) -> Iterator[Finding]:
                 "workers",
                 f"none takes from the queue enrichd.{queue}",
                 f"Start `enrichd up`, or `enrichd worker --queues enrichd.{queue}`.",
+                code="worker-missing",
             )
     if not known.of("beat"):
-        yield problem("beat", "none is at work: nothing is swept", "Start `enrichd beat`.")
+        text = "none is at work: nothing is swept"
+        yield problem("beat", text, "Start `enrichd beat`.", code="beat-missing")
     if not known.of("web"):
         yield warning(
             "web",
@@ -146,7 +163,16 @@ def _swept(case: Case, known: Known) -> Iterator[Finding]:
         else:
             ago = "not yet" if it.swept_ago is None else f"last {duration(it.swept_ago)} ago"
             say = problem if it.has_work else warning
-            yield say("sweep", f"{ago}: nobody works for it", "Start `enrichd up`.", it.name)
+            text = f"{ago}: nobody works for it"
+            yield say("sweep", text, "Start `enrichd up`.", it.name, code="sweep-late")
+
+
+def _paused(_: Case, known: Known) -> Iterator[Finding]:
+    """On which nothing is submitted, whoever is at work."""
+    for it in known.accounts:
+        if it.paused_reason is not None:
+            code, way_out = pause_of(it.paused_for, f" --account {it.name}")
+            yield problem("pause", f"paused: {it.paused_reason}", way_out, it.name, code)
 
 
 def _served(_: Case, known: Known) -> Iterator[Finding]:
@@ -172,6 +198,7 @@ def _served(_: Case, known: Known) -> Iterator[Finding]:
                 f"Configure it there, [accounts.{it.name}], and restart; or `enrichd accounts "
                 f"remove {it.name}`.",
                 it.name,
+                code="account-not-served",
             )
 
 
@@ -230,7 +257,7 @@ def _supervisors(_: Case, known: Known) -> Iterator[Finding]:
             "Stop the one that was forgotten.",
         )
     elif len(hosts) > 1:
-        yield ok("supervisors", f"{plural(len(hosts), 'machine')}: {_list(hosts)}")
+        yield ok("supervisors", f"{counted(len(hosts), 'machine')}: {_list(hosts)}")
 
 
 def _list(names: Collection[str]) -> str:

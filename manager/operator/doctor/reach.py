@@ -15,8 +15,9 @@ import httpx
 from psycopg import ConnectionInfo
 
 from manager.operator.doctor.case import CONNECT
-from manager.operator.doctor.finding import Finding, duration, ok, problem, warning
-from manager.vendor.transport import is_loopback
+from manager.operator.doctor.finding import Finding, ok, problem, warning
+from manager.operator.words import duration
+from manager.settings.hosts import is_loopback
 
 # A certificate that ends sooner should have been renewed.
 RENEWED = 14.0

@@ -13,24 +13,16 @@ from redis.exceptions import RedisError
 from manager import semaphore
 from manager.errors import ConfigurationError, UnavailableError
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import (
-    Finding,
-    duration,
-    each,
-    ok,
-    plural,
-    problem,
-    size,
-    warning,
-)
-from manager.operator.status import TROUBLE
+from manager.operator.doctor.finding import Finding, each, ok, problem, warning
+from manager.operator.trouble import TROUBLE
+from manager.operator.words import counted, duration, size
 from manager.semaphore import Server, queue_prefix
 from manager.semaphore.redis import address_of
 from manager.semaphore.server import SUPPORTED
 from manager.settings import Settings
+from manager.settings.hosts import is_loopback
 from manager.settings.redis_url import RedisAddress
 from manager.steps.registry import Queue
-from manager.vendor.transport import is_loopback
 
 # Seconds that a round trip may take.
 SLOW = 0.05
@@ -138,11 +130,11 @@ def _names(case: Case, ledger: str | None) -> Iterator[Finding]:
         yield ok("names", "our user may not list them, and need not")
         return
     strangers = max(size_of_all - looked, 0)
-    beside = f"; {plural(strangers, 'name')} of others in this database" if strangers else ""
+    beside = f"; {counted(strangers, 'name')} of others in this database" if strangers else ""
     if others:
         yield ok(
             "names",
-            f"{plural(len(others), 'other ledger')} here, under names of their own: "
+            f"{counted(len(others), 'other ledger')} here, under names of their own: "
             f"{', '.join(sorted(others)[:3])}{beside}",
         )
     else:
@@ -163,7 +155,7 @@ def _queues(case: Case, ledger: str | None) -> Iterator[Finding]:
             "minute, so nothing needs to be done about the old ones.",
         )
     else:
-        yield ok("queues", f"{plural(sum(lengths.values()), 'wake-up')} in {len(lengths)} queues")
+        yield ok("queues", f"{counted(sum(lengths.values()), 'wake-up')} in {len(lengths)} queues")
 
 
 def _queue_names(settings: Settings) -> list[str]:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from manager.operator.doctor.finding import Finding, problem, warning
+from manager.settings.hosts import is_loopback
 from manager.settings.model import Settings
-from manager.vendor.transport import is_loopback
 
 VENDOR = str(Settings.model_fields["vendor_url"].default)
 VENDORS_CAP = 5
@@ -98,13 +98,29 @@ def _webhook(settings: Settings) -> Iterator[Finding]:
 
 
 def _page(settings: Settings) -> Iterator[Finding]:
-    if not is_loopback(settings.web_host):
+    if is_loopback(settings.web_host):
+        return
+    login = settings.web_users or settings.web_proxy_header
+    if settings.web_open and not login:
+        yield warning(
+            "web_open",
+            f"whoever reaches port {settings.web_port} of {settings.web_host} is an operator, "
+            "without a login",
+            "Make users (`enrichd web-token NAME`), or let nothing but this machine reach it.",
+        )
+    elif not login:
         yield warning(
             "web_host",
-            f"{settings.web_host}: the page, which asks for no login, is open to whoever reaches "
-            f"port {settings.web_port} of this machine",
-            "Listen on 127.0.0.1 behind a proxy that asks for a login and publishes /webhooks/ "
-            "alone; in a container let nothing but that proxy reach the port.",
+            f"{settings.web_host}: `enrichd web` does not start there without a login, unless it "
+            "serves webhooks alone",
+            "Make users (`enrichd web-token NAME`), or name the proxy that asks for a login "
+            "(web_proxy_addresses, web_proxy_header), or listen on 127.0.0.1.",
+        )
+    elif not settings.web_proxy_addresses:
+        yield warning(
+            "web_host",
+            f"{settings.web_host}: tokens and sessions go over the network in clear",
+            "Put a proxy that ends TLS before the web, and name it in web_proxy_addresses.",
         )
 
 

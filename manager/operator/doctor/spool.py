@@ -14,9 +14,10 @@ from uuid import UUID
 from manager.ledger.execute import first, rows
 from manager.ledger.sql import Statements
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, each, ok, plural, problem, size, warning
+from manager.operator.doctor.finding import Finding, each, ok, problem, warning
 from manager.operator.doctor.reach import is_local
-from manager.operator.status import TROUBLE
+from manager.operator.trouble import TROUBLE
+from manager.operator.words import counted, size
 from manager.steps import keep
 from manager.steps.tidy import RESOLVE_PREFIX
 
@@ -68,7 +69,7 @@ def _space(case: Case) -> Iterator[Finding]:
     one = settings.merge_max_bytes // PACKED
     wanted = settings.worker_concurrency * one + settings.keep_bytes
     needs = (
-        f"{plural(settings.worker_concurrency, 'merge')} at a time of files of up to {size(one)} "
+        f"{counted(settings.worker_concurrency, 'merge')} at a time of files of up to {size(one)} "
         f"(merge_max_bytes, packed), and keep_bytes ({size(settings.keep_bytes)}), may need "
         f"{size(wanted)}"
     )
@@ -148,11 +149,13 @@ def _leftovers(case: Case) -> Iterator[Finding]:
     kept = spool / keep.FOLDER
     if kept.is_dir():
         count = sum(1 for _ in kept.iterdir())
-        yield ok("kept", f"{plural(count, 'results file')} that left a doubt, {size(_size(kept))}")
+        yield ok("kept", f"{counted(count, 'results file')} that left a doubt, {size(_size(kept))}")
     if strange:
+        are = "is" if len(strange) == 1 else "are"
         yield warning(
             "leftovers",
-            f"{plural(len(strange), 'entry')} that is none of ours: {', '.join(strange[:5])}",
+            f"{counted(len(strange), 'entry', 'entries')} that {are} none of ours: "
+            f"{', '.join(strange[:5])}",
             f"Remove what nobody needs from {spool}; the daemon leaves it alone.",
         )
     if jobs:
@@ -165,11 +168,11 @@ def _of_jobs(case: Case, jobs: dict[UUID, Path]) -> Iterator[Finding]:
     live = [it.id for it in found if not it.ended]
     dead = [path for job_id, path in jobs.items() if job_id not in live]
     if live:
-        yield ok("at work", f"{plural(len(live), 'folder')} of jobs that are to be merged")
+        yield ok("at work", f"{counted(len(live), 'folder')} of jobs that are to be merged")
     if dead:
         yield warning(
             "leftovers",
-            f"{plural(len(dead), 'folder')} of jobs that have ended or are not in this ledger, "
+            f"{counted(len(dead), 'folder')} of jobs that have ended or are not in this ledger, "
             f"{size(sum(map(_size, dead)))}: {', '.join(it.name for it in dead[:3])}",
             "A worker of the queue enrichd.merge on this machine removes those that have ended "
             "within seconds; remove the others when no other ledger uses this spool.",

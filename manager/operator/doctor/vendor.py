@@ -16,9 +16,10 @@ from manager.errors import ConfigurationError
 from manager.ledger.execute import first, one, rows
 from manager.ledger.sql import Statements
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, duration, ok, plural, problem, warning
+from manager.operator.doctor.finding import Finding, ok, problem, warning
 from manager.operator.doctor.reach import reach
-from manager.operator.status import TROUBLE, named
+from manager.operator.trouble import TROUBLE, named
+from manager.operator.words import counted, duration
 from manager.semaphore import Owner, RedisGate
 from manager.settings import AccountSettings
 from manager.vendor import errors
@@ -60,17 +61,18 @@ def _look(case: Case, account: AccountSettings) -> Iterator[Finding]:
             page = vendor.list_jobs(who="doctor", worth=Worth.LOOK)
             took = datetime.now(UTC) - began
     except ConfigurationError as error:
-        yield problem("key", str(error), "Set it, and restart; until then the account is paused.")
+        advice = "Set it, and restart; until then the account is paused."
+        yield problem("key", str(error), advice, code="key-missing")
         return
     except errors.VendorError as error:
         yield _refused(error, account)
         yield from _limits(noting.said, account)
         return
-    counted = "" if gate else ", counted nowhere, since the ledger or Redis cannot be asked"
+    known = "" if gate else ", counted nowhere, since the ledger or Redis cannot be asked"
     yield ok(
         "key",
         f"accepted: the list of jobs came within {duration(took.total_seconds())}. It took one "
-        f"call of the list{counted}",
+        f"call of the list{known}",
     )
     yield from _clock(page, began + took / 2)
     yield from _limits(noting.said, account)
@@ -132,26 +134,30 @@ def _no_call_left(gate: RedisGate) -> Finding | None:
 
 def _refused(error: errors.VendorError, account: AccountSettings) -> Finding:
     """What the call ended with instead of a list."""
+    code = "list-unavailable"
     advice = f"See what answers at {account.vendor_url}; it may be another's, or out of order."
     match error:
         case errors.NotYourTurn():
             return warning("key", f"not tried: it {error}", "Ask again in a minute.")
         case errors.NotSent():
-            return problem("answer", str(error), "See what was found of name, connection and TLS.")
+            advice = "See what was found of name, connection and TLS."
+            return problem("answer", str(error), advice, code="list-unavailable")
         case errors.Unauthorized():
-            subject = "key"
+            subject, code = "key", "key-refused"
             advice = "Set the account's right vendor_api_key, restart, `enrichd resume`."
         case errors.Forbidden():
-            subject, advice = "key", "The key may not read the list of jobs; ask the vendor for it."
+            subject, code = "key", "key-refused"
+            advice = "The key may not read the list of jobs; ask the vendor for it."
         case errors.NoCredits():
-            subject, advice = "credits", "Buy credits, then `enrichd resume`."
+            subject, code = "credits", "no-credits"
+            advice = "Buy credits, then `enrichd resume`."
         case errors.TooManyRequests():
             return warning("rate limits", str(error), "Another tool uses the key, too; wait.")
         case errors.BadRequest() if "version" in str(error).lower():
             subject, advice = "x-api-version", "Unset vendor_api_version, or upgrade this program."
         case _:
             subject = "answer"
-    return problem(subject, str(error), advice)
+    return problem(subject, str(error), advice, code=code)
 
 
 def _clock(page: JobPage, middle: datetime) -> Iterator[Finding]:
@@ -200,7 +206,7 @@ def _known_to_the_ledger(case: Case, account: AccountSettings, page: JobPage) ->
             if account_id is None:
                 yield warning(
                     "jobs",
-                    f"{plural(len(active), 'job')} active; the ledger does not know the account",
+                    f"{counted(len(active), 'job')} active; the ledger does not know the account",
                     "Run `enrichd db upgrade`.",
                 )
                 return
@@ -214,7 +220,7 @@ def _known_to_the_ledger(case: Case, account: AccountSettings, page: JobPage) ->
     except TROUBLE as error:
         yield warning(
             "jobs",
-            f"{plural(len(active), 'job')} active; whose they are is not known, since the ledger "
+            f"{counted(len(active), 'job')} active; whose they are is not known, since the ledger "
             f"cannot be asked: {named(error)}",
             "See what is found of Postgres.",
         )
@@ -236,23 +242,27 @@ def _jobs(
     whose: dict[str, str | None],
     unresolved: int,
 ) -> Iterator[Finding]:
-    counted = Counter(whose[job.batch_id] for job in active)
-    ours, foreign, unseen = counted["ours"], counted["foreign"] + counted["empty"], counted[None]
+    by_whose = Counter(whose[job.batch_id] for job in active)
+    ours, foreign, unseen = (
+        by_whose["ours"],
+        by_whose["foreign"] + by_whose["empty"],
+        by_whose[None],
+    )
     yield ok("jobs", f"{len(active)} of {account.cap} active at the vendor, {ours} of them ours")
     if foreign or unseen:
         strangers = [job for job in active if whose[job.batch_id] != "ours"]
         yield warning(
             "foreign jobs",
-            f"{plural(foreign, 'active job')} of others, and {unseen} that no look has seen yet: "
+            f"{counted(foreign, 'active job')} of others, and {unseen} that no look has seen yet: "
             f"{_named(strangers)}. They take slots from ours",
             "Nothing, if another tool uses the key. If none does, two ledgers do (a copy, an "
             "installation that was forgotten), or the ledger was restored from a backup.",
         )
-    if counted["open"] or unresolved:
+    if by_whose["open"] or unresolved:
         yield warning(
             "unresolved",
-            f"{plural(unresolved, 'submission')} of which nobody knows whether the vendor has it; "
-            f"{plural(counted['open'], 'active job')} there may be such a one",
+            f"{counted(unresolved, 'submission')} of which nobody knows whether the vendor has it; "
+            f"{counted(by_whose['open'], 'active job')} there may be such a one",
             "Nothing: the daemon finds out by itself. `enrichd jobs` says how far it is.",
         )
 

@@ -16,11 +16,12 @@ import httpx
 from manager.ledger.execute import one
 from manager.ledger.sql import Statements
 from manager.operator.doctor.case import Case
-from manager.operator.doctor.finding import Finding, duration, each, ok, problem, warning
+from manager.operator.doctor.finding import Finding, each, ok, problem, warning
 from manager.operator.doctor.reach import reach
 from manager.operator.doctor.vendor import SKEW
 from manager.operator.probe import PROOF, UNKNOWN, probe_path, proof
-from manager.operator.status import TROUBLE
+from manager.operator.trouble import TROUBLE
+from manager.operator.words import duration
 from manager.vendor.times import read_time
 from manager.vendor.transport import TimeLimit, exchange, new_client
 
@@ -113,6 +114,11 @@ def _not_ours(url: str, answer: httpx.Response) -> Finding:
         )
     if status in (401, 403):
         advice = "Let the proxy pass everything under /webhooks/ without a login; each has a token."
+    elif status == 421:
+        said = f"{url} answers 421 ({server[:60]}): it is asked for by a host that is not its own"
+        advice = (
+            "Let the proxy pass the Host header as it is, or name in web_hosts what it makes of it."
+        )
     elif status in (502, 503, 504):
         advice = "The proxy finds no `enrichd web` behind it: start it, or correct where it leads."
     else:

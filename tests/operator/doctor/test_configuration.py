@@ -14,6 +14,7 @@ from manager.operator.doctor.risks import RISKS
 from manager.settings.origins import read
 from tests.operator.doctor.looking import only, troubles
 
+A_USER = f"operator:sha256:{32 * '0'}:{64 * '0'}"
 SECRETS = ("hunter2", "k3y-of-alpha", "k3y-of-all")
 
 
@@ -148,6 +149,8 @@ def test_the_defaults_are_no_risk() -> None:
         ({"webhook_url": "https://10.1.2.3"}, ("warning", "webhook_url")),
         ({"webhook_url": "https://enrichd-web"}, ("warning", "webhook_url")),
         ({"web_host": "0.0.0.0"}, ("warning", "web_host")),
+        ({"web_host": "0.0.0.0", "web_open": True}, ("warning", "web_open")),
+        ({"web_host": "0.0.0.0", "web_users": {"anna": A_USER}}, ("warning", "web_host")),
         ({"resolve_window": 60}, ("warning", "resolve_window")),
         ({"resolve_margin": 1}, ("warning", "resolve_margin")),
         ({"resolve_margin": 200}, ("warning", "resolve_window")),

@@ -42,6 +42,7 @@ def a_process(name: str, role: str, **said: Any) -> Presence:
 DAEMON: list[tuple[str, str, dict[str, Any]]] = [
     ("worker-quick", "worker", {"queues": ("quick",)}),
     ("worker-merge", "worker", {"queues": ("merge",)}),
+    ("worker-tell", "worker", {"queues": ("tell",)}),
     ("beat", "beat", {}),
     ("web", "web", {}),
     ("up", "up", {}),
@@ -96,6 +97,7 @@ def test_while_work_waits_that_is_a_problem(driver: Driver) -> None:
     [
         ("worker-quick", [("problem", "workers"), ("warning", "served")]),
         ("worker-merge", [("problem", "workers"), ("warning", "served")]),
+        ("worker-tell", [("problem", "workers"), ("warning", "served")]),
         ("beat", [("problem", "beat")]),
         ("web", [("warning", "web")]),
         ("up", []),
@@ -194,7 +196,8 @@ def test_a_supervisor_says_who_is_at_work_and_who_ended(
     assert (seen.alive, worker.presence.queues) == (True, ("quick",))
     assert seen.presence.accounts == (settings.account,)
     assert abs(seen.ahead) < 5
-    assert known.seen() == []
+    [stopped] = known.seen()
+    assert (stopped.presence.role, stopped.presence.ended, stopped.alive) == ("up", True, False)
     context.close()
 
 

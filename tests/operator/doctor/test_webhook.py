@@ -94,6 +94,7 @@ def test_a_receiver_without_its_ledger_is_a_problem(settings: Settings) -> None:
         (200, {}, "Let the proxy pass /webhooks/ to `enrichd web`"),
         (404, {}, "A release before this one does not know the probe"),
         (401, {}, "without a login"),
+        (421, {}, "name in web_hosts what it makes of it"),
         (502, {}, "The proxy finds no `enrichd web` behind it"),
         (301, {"Location": "https://elsewhere.example/?token=s3cret"}, "the address that it ends"),
     ],

@@ -21,11 +21,14 @@ def only(driver: Driver) -> AccountStatus:
 
 def test_before_the_first_sweep_nobody_is_at_work(driver: Driver) -> None:
     found = status(driver.context)
-    assert found.problems[0] == "no worker has swept yet; is `enrichd up` running?"
+    assert found.problems[0].sentence == (
+        "nobody is at work: nothing was ever swept. Start `enrichd up`; it goes on where it was."
+    )
     driver.sweep()
     assert status(driver.context).problems == []
     driver.execute("UPDATE account SET swept_at = now() - interval '10 minutes'")
-    assert "the last sweep was 600 seconds ago" in status(driver.context).problems[0]
+    [problem] = [it for it in status(driver.context).problems if it.code == "daemon-stopped"]
+    assert "the last sweep was 10 minutes ago" in problem.text
 
 
 def test_it_counts_what_there_is(driver: Driver) -> None:
@@ -54,7 +57,10 @@ def test_a_pause_is_a_problem_that_says_how_to_end_it(driver: Driver) -> None:
     driver.sweep()
     driver.pause()
     [problem] = status(driver.context).problems
-    assert problem == "the account is paused: by an operator (`enrichd resume`)"
+    assert problem.sentence == (
+        "paused: by an operator; nothing is at the vendor or to be merged. "
+        "`enrichd resume` lets it go on."
+    )
 
 
 def test_of_several_accounts_each_is_named(two: tuple[Driver, Driver]) -> None:
@@ -66,18 +72,21 @@ def test_of_several_accounts_each_is_named(two: tuple[Driver, Driver]) -> None:
         id=one.account.id,
     )
     problems = status(one.context).problems
-    assert "account alpha: the account is paused: holidays (`enrichd resume --account alpha`)" in (
-        problems
+    assert (
+        "account alpha: paused: holidays; nothing is at the vendor or to be merged. "
+        "`enrichd resume --account alpha` lets it go on." in map(str, problems)
     )
-    assert not any(problem.startswith("account beta") for problem in problems)
+    assert not any(problem.account == "beta" for problem in problems)
     assert status(other.context, "beta").ok
 
 
 def test_an_account_that_is_not_there_is_named(driver: Driver) -> None:
     found = status(driver.context, "nobody")
-    assert found.problems == [
-        f"there is no account 'nobody' in the ledger; it has: {driver.account.name}"
-    ]
+    [problem] = found.problems
+    assert problem.code == "account-unknown"
+    assert (
+        problem.text == f"there is no account 'nobody' in the ledger; it has: {driver.account.name}"
+    )
 
 
 def test_waiting_for_its_turn_is_no_trouble_and_says_until_when(driver: Driver) -> None:
@@ -100,7 +109,8 @@ def test_a_list_that_cannot_be_had_is_a_warning(driver: Driver) -> None:
     for tries in (1, 2):
         driver.look_now()
         [warning] = status(driver.context).warnings
-        assert warning.startswith(f"the vendor's list of jobs cannot be had ({tries} tries): ")
+        times = "1 time" if tries == 1 else f"{tries} times"
+        assert f"the vendor's list of jobs cannot be had ({times} in a row, " in warning.text
     driver.look_now()
     assert status(driver.context).warnings == []
 
@@ -112,7 +122,8 @@ def test_that_others_have_all_the_slots_is_a_warning_while_work_waits(driver: Dr
     driver.sweep()
     assert status(driver.context).warnings == []
     driver.packed(2)
-    assert status(driver.context).warnings == ["1 job(s) wait: 5 of 5 slots are others'"]
+    [warning] = status(driver.context).warnings
+    assert (warning.code, warning.text) == ("slots-taken", "1 job waits: 5 of 5 slots are others'")
     driver.sandbox.advance(LONG)
     driver.look_now()
     assert status(driver.context).warnings == []
@@ -124,11 +135,11 @@ def test_results_that_nobody_merges_are_a_problem(driver: Driver) -> None:
     assert status(driver.context).ok
     driver.execute("UPDATE job SET due_at = now() - interval '5 minutes'")
     [problem] = status(driver.context).problems
-    assert problem.startswith("the results of 1 job(s) wait since 300 seconds")
+    assert problem.text.startswith("the results of 1 job wait for 5 minutes to be merged; no")
 
 
 def test_without_redis_that_is_the_problem(driver: Driver) -> None:
     driver.sweep()
     other = driver.another(redis_url=f"redis://127.0.0.1:{closed_port()}")
     [problem] = status(other.context).problems
-    assert re.match(r"Redis at 127.0.0.1:\d+ cannot be reached: ", problem)
+    assert re.match(r"Redis at 127.0.0.1:\d+ cannot be reached: ", problem.text)
