@@ -1,1 +1,1 @@
-"""`enrichd web`: the status page, the health probe, and the receiver of the vendor's webhooks."""
+"""`enrichd web`: the console, metrics, health, and the receiver of the vendor's webhooks."""

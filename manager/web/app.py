@@ -1,122 +1,81 @@
-"""The web application.
-
-The receiver trusts nothing that a webhook says. The token in its path, which only the vendor
-was told, is compared as a hash; a right one makes the daemon look at the vendor, no more.
-"""
+"""The web application: which routes there are, and what stands before them."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Router
 
-from manager.ledger.execute import execute, first
-from manager.ledger.sql import Statements
-from manager.operator.probe import PROOF, UNKNOWN, probe_path, proof
-from manager.operator.status import TROUBLE, Status, named, status
-from manager.steps.attempt import hash_token
 from manager.steps.context import Context
-from manager.web.page import render
-from manager.web.rows import AccountRows, account_rows
-
-log = logging.getLogger(__name__)
-
-SQL = Statements("webhook")
-MAX_BODY = 65_536
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A webhook's account; news: whether the job's end was not known."""
-
-    account: str
-    news: bool
+from manager.web import console, health, metrics, static, webhook
+from manager.web.access import login
+from manager.web.access.access import Access
+from manager.web.access.attempts import Attempts
+from manager.web.access.guard import Guard
+from manager.web.access.hosts import Hosts
+from manager.web.access.keys import Keys
+from manager.web.access.proxies import Proxies
+from manager.web.body import BodyLimit
+from manager.web.console.page import Console
+from manager.web.headers import SafeHeaders
+from manager.web.ledger_id import LedgerId
+from manager.web.parts import PARTS, Part
+from manager.web.refusal import refusing
 
 
-def make_app(context: Context) -> Starlette:
-    """The application for these settings."""
+def make_app(
+    context: Context, parts: Sequence[Part] = PARTS, also: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """The application for these settings; /healthz and /readyz are there whatever the parts.
 
-    async def page(_: Request) -> Response:
-        return HTMLResponse(await run_in_threadpool(_page, context), headers=HEADERS)
-
-    async def health(_: Request) -> Response:
-        found = await run_in_threadpool(status, context)
-        return JSONResponse(found.as_dict(), 200 if found.ok else 503, headers=HEADERS)
-
-    async def webhook(request: Request) -> Response:
-        try:
-            received = 0
-            async for chunk in request.stream():  # read, never believed
-                received += len(chunk)
-                if received > MAX_BODY:
-                    return Response(status_code=413)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        job_id, token = request.path_params["job_id"], request.path_params["token"]
-        return Response(status_code=await run_in_threadpool(_hint, context, job_id, token))
-
-    async def probe(request: Request) -> Response:
-        answer = await run_in_threadpool(_prove, context, request.path_params["nonce"])
-        return Response(status_code=204, headers={PROOF: answer})
-
-    return Starlette(
-        routes=[
-            Route("/", page),
-            Route("/health", health),
-            Route(probe_path("{nonce}"), probe, methods=["POST"]),
-            Route("/webhooks/{job_id:uuid}/{token}", webhook, methods=["POST"]),
-        ]
+    also: routes beside those of the console, for who has come in.
+    """
+    settings = context.settings
+    ledger_id = LedgerId(context)
+    pages = console.make(context) if "console" in parts else None
+    access: Access | None = None
+    routes: list[BaseRoute] = [*health.routes(context)]
+    if "webhooks" in parts:
+        routes += webhook.routes(context, ledger_id)
+    if "console" in parts or "metrics" in parts:
+        access = Access(settings, Keys(settings, ledger_id))
+        attempts = Attempts(context, ledger_id)
+        if pages is not None:
+            routes += static.routes()
+            for route in login.routes(access, attempts):
+                route.app = Guard(route.app, access, attempts, strangers=True)
+                routes.append(route)
+        guarded = Router([*_guarded(context, pages, parts), *also], redirect_slashes=False)
+        routes.append(Mount("", Guard(guarded, access, attempts)))
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(SafeHeaders),
+            Middleware(Hosts, settings=settings),
+            Middleware(Proxies, settings=settings),
+            Middleware(BodyLimit),
+        ],
+        exception_handlers={HTTPException: refusing(pages, access), Exception: _failed},
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return app
 
 
-def _hint(context: Context, job_id: UUID, token: str) -> int:
-    """Look at the vendor at once if the token is the job's own; the HTTP status of the answer."""
-    parameters = {"job_id": job_id, "token_hash": hash_token(token)}
-    try:
-        with context.ledger.connect() as connection:
-            heard = first(connection, SQL.heard, Heard, parameters)
-            if heard is None:
-                return 404
-            if heard.news:
-                execute(connection, SQL.look_now, {"account": heard.account})
-                execute(connection, SQL.wake, {"account": heard.account})
-    except TROUBLE as error:
-        log.warning("webhook for job %s not taken: %s", job_id, named(error))
-        return 503
-    return 204
+def _guarded(context: Context, pages: Console | None, parts: Sequence[Part]) -> list[BaseRoute]:
+    """What is for who has come in."""
+    routes: list[BaseRoute] = []
+    if pages is not None:
+        routes += [*console.routes(pages), *health.status_routes(context)]
+    if "metrics" in parts:
+        routes += metrics.routes(context)
+    return routes
 
 
-def _prove(context: Context, nonce: str) -> str:
-    """The proof that this process works on its ledger, for `enrichd doctor`."""
-    try:
-        return proof(context.ledger_id, nonce)
-    except TROUBLE as error:
-        log.warning("probe not answered: %s", named(error))
-        return UNKNOWN
-
-
-def _page(context: Context) -> str:
-    found = status(context)
-    return render(found, _listed(context, found))
-
-
-def _listed(context: Context, found: Status) -> dict[str, AccountRows] | None:
-    try:
-        with context.ledger.connect() as connection:
-            names = [account.account for account in found.accounts]
-            return {name: account_rows(connection, name) for name in names}
-    except TROUBLE:
-        return None  # the status says why
+async def _failed(_: Request, error: Exception) -> Response:
+    """An error of ours: the log has it, who asked need not know more."""
+    return PlainTextResponse("Something went wrong here; the log says what.\n", 500)
