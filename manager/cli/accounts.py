@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from manager.cli.acting import By, Why, actor
 from manager.cli.groups import SHOW, group
 from manager.cli.options import (
     Account,
@@ -23,7 +24,9 @@ from manager.cli.tables import show_list
 from manager.errors import InvalidRequestError
 from manager.ledger.connect import Ledger
 from manager.operator import accounts as operator
+from manager.operator.actions import ChosenAccount, perform
 from manager.settings import Settings
+from manager.steps.context import Context
 
 MAX_REASON = 500
 EXAMPLES = examples(
@@ -119,6 +122,8 @@ def pause(
     reason: Annotated[str, typer.Option(help="Shown to whoever asks why.")] = "by an operator",
     account: Account = None,
     endpoint: Endpoint = None,
+    why: Why = None,
+    by: By = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -133,13 +138,16 @@ def pause(
         )
     settings = settings_for(data_dir)
     name = the_account(settings, account)
-    operator.pause(settings, name, reason, endpoint)
+    values = {"reason": reason, "endpoint": endpoint}
+    perform(Context(settings, "cli"), "account.pause", ChosenAccount(name), values, actor(by, why))
     _say(name, endpoint, reason, as_json)
 
 
 def resume(
     account: Account = None,
     endpoint: Endpoint = None,
+    why: Why = None,
+    by: By = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -150,7 +158,8 @@ def resume(
     """
     settings = settings_for(data_dir)
     name = the_account(settings, account)
-    operator.resume(settings, name, endpoint)
+    values = {"endpoint": endpoint}
+    perform(Context(settings, "cli"), "account.resume", ChosenAccount(name), values, actor(by, why))
     _say(name, endpoint, None, as_json)
 
 
@@ -168,17 +177,6 @@ def the_account(settings: Settings, name: str | None) -> str:
                 )
             name = next(iter(names), None)
         return operator.standing(connection, name or settings.account).name
-
-
-def account_column(settings: Settings, name: str | None) -> tuple[str, ...]:
-    """The column that tells accounts apart in a list, where the ledger has several.
-
-    name: of the only one that is listed. Raises NotFoundError when there is no such account.
-    """
-    with Ledger(settings, "cli").connect() as connection:
-        if name is not None:
-            operator.standing(connection, name)
-        return ("account",) if len(operator.known_names(connection)) > 1 else ()
 
 
 def _say(name: str, endpoint: str | None, reason: str | None, as_json: bool) -> None:

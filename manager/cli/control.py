@@ -6,24 +6,14 @@ from typing import Annotated
 
 import typer
 
-from manager.cli.options import (
-    DataDir,
-    Json,
-    ask_first,
-    examples,
-    job_uuid,
-    print_json,
-    print_line,
-    settings_for,
-)
+from manager.cli.acting import By, DryRun, Why, Yes, act, actor, chosen
+from manager.cli.ids import request_uuid
+from manager.cli.options import DataDir, Json, examples, print_json, print_line, settings_for
 from manager.client.sync import Manager
 from manager.errors import InvalidRequestError
-from manager.operator import resolution
-from manager.operator.accounts import wake
-from manager.operator.job import account_of
+from manager.operator.actions import perform
+from manager.operator.chosen import choose
 from manager.steps.context import Context
-
-MAX_BATCH_ID = 200
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,6 +29,8 @@ def add_to(app: typer.Typer) -> None:
 
 def cancel(
     request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The request's id.")],
+    why: Why = None,
+    by: By = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -46,7 +38,12 @@ def cancel(
 
     What is in a job already is still bought, but no longer for this request.
     """
-    now = Manager(settings_for(data_dir)).request(request_id).cancel()
+    context = Context(settings_for(data_dir), "cli")
+    request = Manager(context.settings).request(request_uuid(context.settings, request_id))
+    perform(
+        context, "request.cancel", choose("request", {"id": str(request.id)}), {}, actor(by, why)
+    )
+    now = request.progress()
     if as_json:
         print_json({"request_id": now.id, "total": now.total, "cancelled": now.cancelled})
     else:
@@ -64,7 +61,10 @@ def resolve(
     force: Annotated[
         bool, typer.Option("--force", help="Against signs to the contrary, never against proof.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    why: Why = None,
+    by: By = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -76,20 +76,8 @@ def resolve(
     if again == (batch_id is not None):
         raise InvalidRequestError("Say either --adopt BATCH_ID or --send-again.")
     context = Context(settings_for(data_dir), "cli")
-    wanted = job_uuid(job_id)
-    if batch_id is not None:
-        batch_id = batch_id.strip()
-        if not batch_id.isprintable() or not 0 < len(batch_id) <= MAX_BATCH_ID:
-            raise InvalidRequestError(
-                f"--adopt must be 1 to {MAX_BATCH_ID} printable characters, not {batch_id[:80]!r}."
-            )
-        resolution.adopt(context, wanted, batch_id, force=force)
-    else:
-        question = "If the vendor has it after all, it is paid twice. Go on?"
-        ask_first(question, yes=yes, as_json=as_json)
-        resolution.send_again(context, wanted, force=force)
-    wake(context.settings, account_of(context, wanted).name)
-    if as_json:
-        print_json({"job_id": job_id, "batch_id": batch_id})
-    else:
-        print_line(f"Job {job_id} " + (f"is {batch_id}." if batch_id else "is submitted again."))
+    action = "job.send-again" if again else "job.adopt"
+    values = {"force": force} | ({} if again else {"batch_id": batch_id})
+    what = chosen(context, action, [job_id], {}, everything=False)
+    who = actor(by, why)
+    act(context, action, what, values, who, yes=yes, as_json=as_json, dry_run=dry_run, named=True)

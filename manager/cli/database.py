@@ -129,8 +129,7 @@ def size(
     show_list([_shown(it) for it in listed], tuple(_shown(listed[0])), as_json=False)
     freed = sum(it["frees_bytes"] or 0 for it in listed)
     whose = "that" if limits else "what is set"
-    about = f"; {whose} frees about {_bytes(freed)}" if found.frees else "; no retention is set"
-    print_line(f"{_bytes(total)} in all{about}.")
+    print_line(f"{_bytes(total)} in all; {whose} frees about {_bytes(freed)}.")
 
 
 def _known() -> list[str]:

@@ -157,7 +157,7 @@ def _until_ready(context: Context, stop: threading.Event) -> None:
         if found.ok:
             return
         if time.monotonic() > deadline:
-            problems = "; ".join(found.problems)
+            problems = "; ".join(map(str, found.problems))
             raise EnrichdError(
                 f"The daemon did not come up within 60 s: {problems}. "
                 f"Its logs are in {context.settings.data_dir}/logs."

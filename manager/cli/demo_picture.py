@@ -21,7 +21,8 @@ from manager.ledger.script import run
 from manager.ledger.states import LIVE
 from manager.operator.accounts import standing
 from manager.operator.slots import Slot, slots
-from manager.operator.status import SQL, JobCount, age
+from manager.operator.status.account import SQL, JobCount
+from manager.operator.words import age
 from manager.run import demo
 from manager.steps.context import Context
 

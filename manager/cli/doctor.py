@@ -17,7 +17,8 @@ from rich.text import Text
 
 from manager.cli.options import Account, DataDir, Json, console, examples, print_json
 from manager.errors import InvalidRequestError
-from manager.operator.doctor.finding import LEVELS, Area, Finding, Level, plural
+from manager.operator.doctor.finding import LEVELS, Area, Finding, Level
+from manager.operator.words import counted
 
 STYLES: dict[Level, str] = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 # A change that a program that reads the JSON would notice makes it the next number.
@@ -156,5 +157,5 @@ def _summary(counts: dict[Level, int]) -> Text:
     problems, warnings, fine = counts["problem"], counts["warning"], counts["ok"]
     style = STYLES["problem" if problems else "warning" if warnings else "ok"]
     return Text(
-        f"{plural(problems, 'problem')}, {plural(warnings, 'warning')}, {fine} ok", style=style
+        f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}, {fine} ok", style=style
     )

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from manager.cli.estimate import say_estimate
 from manager.cli.files import IdentifierFiles, Options
 from manager.cli.files.arguments import Column, Delimiter, Encoding, FileFormat, Header, Sheet
-from manager.cli.follow import Follower
+from manager.cli.follow import COUNTERS, Follower, check_timeout, say_how_to_go_on
 from manager.cli.options import (
     DataDir,
     Json,
     examples,
     print_json,
     print_line,
-    program,
     settings_for,
 )
-from manager.cli.tables import counted
 from manager.cli.told import as_objects, files_as_objects, said, say_files
 from manager.client.enqueue import DEFAULT_ENDPOINT
 from manager.client.follow import Progress as RequestProgress
@@ -32,16 +28,17 @@ from manager.client.sync import Manager, Request
 from manager.endpoints import ENDPOINTS
 from manager.errors import InvalidIdentifiersError, InvalidRequestError
 from manager.identifiers import IDENTIFIER_TYPES, IdentifierType
+from manager.operator.words import counted
 from manager.steps.context import Context
 
-MAX_TIMEOUT = 30 * 86_400
-COUNTERS = ("fulfilled", "not_found", "failed", "cancelled")
 EXAMPLES = examples(
     "enrichd enqueue domains.txt",
+    "echo stripe.com | enrichd enqueue - --now --wait",
     "enrichd enqueue companies.csv --column website --fields headcount.total,funding",
     "enrichd enqueue ids.jsonl --type crustdata_company_ids --column id --wait --timeout 600",
     "enrichd enqueue people.txt --account crm --endpoint person/enrich --type business_emails",
     "enrichd enqueue export.xlsx more.csv.gz --column Website --dry-run",
+    "enrichd enqueue domains.txt --notify https://hooks.example.com/enrichd",
     "cat names.txt | enrichd enqueue - --type names --wait --json",
 )
 
@@ -95,6 +92,30 @@ def enqueue(
         str | None, typer.Option(help="A repeated call with this key returns the first request.")
     ] = None,
     metadata: Annotated[str | None, typer.Option(help="A JSON object to keep with it.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Whose purchase it is; budgets and stats go by it.")
+    ] = None,
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET",
+            help="Whom to tell of what becomes of it: https://HOST/PATH, task:NAME, pg:CHANNEL, or "
+            "a name in the daemon's notify_targets. May be given several times.",
+        ),
+    ] = None,
+    notify_event: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EVENT", help="What to tell them: request.finished, request.progress; both."
+        ),
+    ] = None,
+    now: Annotated[
+        bool,
+        typer.Option(
+            "--now",
+            help="Do not wait for more identifiers, to fill a job: for a few that are urgent.",
+        ),
+    ] = False,
     skip_invalid: Annotated[
         bool, typer.Option("--skip-invalid", help="Enqueue the good identifiers, report the bad.")
     ] = False,
@@ -121,7 +142,14 @@ def enqueue(
     source = IdentifierFiles(files, reading)
     if dry_run:
         estimate = Manager(settings).estimate(
-            kind, source, endpoint=endpoint, account=account, fields=selection, max_age=max_age
+            kind,
+            source,
+            endpoint=endpoint,
+            account=account,
+            fields=selection,
+            max_age=max_age,
+            tag=tag,
+            linger=not now,
         )
         say_estimate(estimate, source, skip_invalid=skip_invalid, as_json=as_json)
         return
@@ -136,41 +164,34 @@ def enqueue(
             max_age=max_age,
             idempotency_key=idempotency_key,
             metadata=_object(metadata),
+            tag=tag,
+            linger=not now,
             on_invalid="skip" if skip_invalid else "raise",
+            notify=notify,
+            notify_events=notify_event or (),  # type: ignore[arg-type]  # it is checked there
         )
     except InvalidIdentifiersError as error:
         raise _with_lines(error, source) from None
+    lingers = 0.0 if now or not request.new else settings.linger
     if not as_json:
-        _announce(request, source)
-    follower = Follower(request, Context(settings, "cli"), quiet=as_json)
+        _announce(request, source, lingers)
+    follower = Follower(request, Context(settings, "cli"), data_dir, quiet=as_json, lingers=lingers)
     try:
         if wait:
             follower.wait(timeout)
-        elif as_json:
+        elif as_json or request.hits == request.total:
             follower.look()
     finally:  # whatever happens from here on, the caller is told the request's id
         if as_json:
             print_json(_summary(request, follower.now, source))
     if not as_json:
-        _say_how_to_go_on(request.id, follower.now, data_dir)
+        say_how_to_go_on(request.id, follower.now, data_dir)
 
 
 def _check_timeout(timeout: float | None, wait: bool) -> None:
-    if timeout is None:
-        return
-    if not wait:
+    if timeout is not None and not wait:
         raise InvalidRequestError("--timeout is how long to --wait at most; give both.")
-    if not 0 <= timeout <= MAX_TIMEOUT:  # NaN is no number of seconds either
-        raise InvalidRequestError(f"--timeout: {timeout:g} is not from 0 to {MAX_TIMEOUT} seconds.")
-
-
-def _say_how_to_go_on(request_id: UUID, now: RequestProgress | None, data_dir: Path | None) -> None:
-    at = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
-    if now is None:
-        print_line(f"See how far it is: {program()} requests {request_id}{at}")
-        return
-    print_line(", ".join(f"{name} {getattr(now, name):,}" for name in COUNTERS))
-    print_line(f"Read the results: {program()} results {request_id}{at}")
+    check_timeout(timeout)
 
 
 def _identifier_type(name: str, type: str | None, fields: list[str]) -> IdentifierType:
@@ -210,12 +231,28 @@ def _with_lines(error: InvalidIdentifiersError, source: IdentifierFiles) -> Inva
     )
 
 
-def _announce(request: Request, source: IdentifierFiles) -> None:
+def _announce(request: Request, source: IdentifierFiles, lingers: float) -> None:
     say_files(source)
-    what = "enqueued" if request.created else "had been enqueued before"
-    print_line(f"Request {request.id}: {counted(request.total, 'identifier')} {what}.")
+    count = counted(request.total, "identifier")
+    what = f"{count} had been enqueued before" if not request.created else f"{count} enqueued"
+    print_line(f"Request {request.id}: {what}{_bought(request)}.")
+    if lingers and not request.progress().finished:
+        print_line(f"They wait up to {lingers:g} s for more, to fill a job; --now does not.")
     for bad in request.invalid:
         print(f"left out: {said(bad, source)}", file=sys.stderr)
+
+
+def _bought(request: Request) -> str:
+    """What of it is bought."""
+    if request.hits == request.total:
+        return ", all fresh: nothing is bought" if request.total else ""
+    counts = (
+        (request.new, "new"),
+        (request.joined, "asked for already"),
+        (request.hits, "fresh"),
+    )
+    said = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+    return f": {said}" if request.new else f": {said}; nothing more is bought"
 
 
 def _summary(
@@ -225,6 +262,9 @@ def _summary(
         "request_id": str(request.id),
         "created": request.created,
         "total": request.total,
+        "new": request.new,
+        "joined": request.joined,
+        "hits": request.hits,
         **{name: getattr(now, name, None) for name in COUNTERS},
         "finished": now is not None and now.finished,
         "invalid": as_objects(request.invalid, source),

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from manager.cli.acting import By, Why, Yes, actor, confirm
+from manager.cli.files import IdentifierFiles, Options
+from manager.cli.files.arguments import Column, Delimiter, Encoding, FileFormat, Header, Sheet
 from manager.cli.options import (
     DataDir,
     Json,
-    ask_first,
     examples,
     print_json,
     print_line,
     settings_for,
 )
-from manager.cli.tables import counted, show_list
+from manager.cli.tables import show_list
 from manager.errors import InvalidRequestError
-from manager.identifiers import IDENTIFIER_TYPES
+from manager.identifiers import IDENTIFIER_TYPES, is_missing
 from manager.operator import forget as operator
+from manager.operator.actions import perform
+from manager.operator.actions.forget import FORGET
+from manager.operator.chosen import choose
+from manager.operator.words import counted
 from manager.steps.context import Context
 
 COLUMNS = ("account", "endpoint", "type", "identifier", "state", "results", "items")
-STAYS = (
-    "What stays: that something was bought, when, by which job and for which request, without "
-    "whom; requests' metadata and idempotency keys, which are not searched; backups, the "
-    "write-ahead log and logs, as long as they are kept; files kept on other machines, until a "
-    "worker there has seen it, some seconds."
-)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
             "enrichd forget https://www.linkedin.com/in/jane --yes",
             "enrichd forget stripe.com --type domains --only",
             "enrichd forget --file erasures.txt --yes --json",
+            "enrichd forget --file erasures.xlsx --column email --dry-run",
         ),
     )(forget)
 
@@ -51,7 +51,7 @@ def forget(
         list[str] | None,
         typer.Argument(
             metavar="IDENTIFIER…",
-            help="As anybody would write them; - reads them from standard input, one a line.",
+            help="As anybody would write them; - reads a file of them from standard input.",
             show_default=False,
         ),
     ] = None,
@@ -62,8 +62,18 @@ def forget(
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Read more of them, one a line.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Read more of them: one a line, CSV, JSON, Parquet or Excel, packed or not.",
+        ),
     ] = None,
+    column: Column = None,
+    format: FileFormat = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    header: Header = None,
     only: Annotated[
         bool,
         typer.Option(
@@ -74,7 +84,9 @@ def forget(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what is held; change nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    why: Why = None,
+    by: By = None,
+    yes: Yes = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +98,10 @@ def forget(
     is at the vendor is dropped when it comes. Requests keep their counts, and show such an
     identifier as "(forgotten)". Asked for again, it is bought anew.
     """
-    wanted = _wanted(identifiers or [], file)
+    kind = operator.checked_type(type)
+    reading = Options(kind, column, format, delimiter, encoding, sheet, header)
+    wanted = _wanted(identifiers or [], file, reading)
+    values = {"identifiers": wanted, "type": type, "only": only}
     context = Context(settings_for(data_dir), "cli")
     found = operator.find(context, wanted, type, only=only)
     held = [asdict(it) for it in found.held]
@@ -103,9 +118,11 @@ def forget(
     if nothing:
         _say(shown | {"forgotten": None}, "Nothing of that is held.", as_json)
         return
-    ask_first("Forget this? It cannot be undone.", yes=yes, as_json=as_json)
-    done = asdict(operator.forget(context, found))
-    _say(shown | {"forgotten": done, "stays": STAYS}, _sentence(done), as_json)
+    everything = choose("enrichment", {})
+    count = len(held) + found.strays + len(found.kept)
+    confirm(FORGET, count, yes=yes, as_json=as_json)
+    done = perform(context, FORGET.name, everything, values, actor(by, why))
+    _say(shown | {"forgotten": done.counts, "stays": operator.STAYS}, done.sentence, as_json)
 
 
 def _say(shown: dict[str, Any], sentence: str, as_json: bool) -> None:
@@ -115,37 +132,13 @@ def _say(shown: dict[str, Any], sentence: str, as_json: bool) -> None:
         print_line(sentence)
 
 
-def _sentence(done: dict[str, Any]) -> str:
-    counts = ", ".join(
-        counted(done[name], *what)
-        for name, what in (
-            ("enrichments", ("enrichment",)),
-            ("results", ("result",)),
-            ("items", ("value of a caller", "values of callers")),
-            ("strays", ("stray envelope",)),
-            ("files", ("kept file",)),
-            ("messages", ("message that quoted them", "messages that quoted them")),
-        )
-    )
-    waits = ", ".join(map(str, done["waits"]))
-    later = f"\nWhen its results come, what these jobs bring is dropped: {waits}." if waits else ""
-    if done["to_analyse"]:
-        later += (
-            "\nThe planner's statistics still show them, since this role does not own the tables. "
-            f"Let their owner run: {done['to_analyse']}"
-        )
-    return f"Forgotten: {counts}.{later}\n{STAYS}"
-
-
-def _wanted(given: list[str], file: Path | None) -> list[str]:
+def _wanted(given: list[str], file: Path | None, reading: Options) -> list[str]:
     wanted = [it for it in given if it != "-"]
-    if "-" in given and sys.stdin is not None:
-        wanted += sys.stdin.read().splitlines()
-    if file is not None:
-        try:
-            wanted += file.expanduser().read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidRequestError(f"--file: {file} cannot be read: {error}.") from None
+    paths = [Path("-")] if "-" in given else []
+    paths += [] if file is None else [file.expanduser()]
+    if paths:
+        values = IdentifierFiles(paths, reading)
+        wanted += [str(value) for value in values if not is_missing(value)]
     wanted = [it for it in wanted if it.strip()]
     if not wanted:
         raise InvalidRequestError("Name what is to be forgotten: IDENTIFIER…, - or --file FILE.")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,24 +13,20 @@ import typer
 
 from manager.cli.files import IdentifierFiles, Options
 from manager.cli.files.arguments import Column, Delimiter, Encoding, FileFormat, Header, Sheet
+from manager.cli.known import as_object, show_known
 from manager.cli.options import (
     Account,
     DataDir,
     Endpoint,
     Json,
-    console,
     examples,
     print_json,
     settings_for,
 )
-from manager.cli.tables import printable
 from manager.client import paths
-from manager.client.history import HistoryEvent
-from manager.client.known import Known
 from manager.client.sync import Manager
 from manager.errors import InvalidRequestError
 from manager.identifiers import IDENTIFIER_TYPES, IdentifierType, normalise
-from manager.operator.status import age
 
 EXAMPLES = examples(
     "enrichd lookup stripe.com",
@@ -109,9 +102,9 @@ def lookup(
         ):
             found_any = found_any or known.record is not None
             if as_json:
-                print_json(_told(known))
+                print_json(as_object(known))
             else:
-                _show(known)
+                show_known(known)
     if not found_any:
         raise typer.Exit(1)
 
@@ -125,6 +118,7 @@ def _asked(
     """The identifiers, in runs of one type."""
     given: Any = type
     if file is not None:
+        assert reading.type is not None
         yield reading.type, IdentifierFiles([file], reading)
         return
     for looks_like, run in groupby(identifiers, key=lambda it: given or guessed(it)):
@@ -155,50 +149,3 @@ def _is_profile(url: str) -> bool:
         return bool(_PROFILE.search(parts.hostname or "")) and parts.path.strip("/") != ""
     except ValueError:
         return False
-
-
-def _told(known: Known) -> dict[str, Any]:
-    told = asdict(known)
-    del told["position"]
-    told["age"] = known.age and known.age.total_seconds()
-    if known.history is None:
-        del told["history"]
-    return told
-
-
-def _show(known: Known) -> None:
-    """A line that says it all, where it comes from, and the record."""
-    what = [known.outcome.replace("_", " ")] if known.outcome and known.record is not None else []
-    if known.record is not None and known.fetched_at is not None:
-        what.append(f"{age(known.fetched_at)} ago, {_at(known.fetched_at)}")
-    said = "; ".join([*([" ".join(what)] if what else []), *([known.why] if known.why else [])])
-    _print(f"{known.identifier} ({known.identifier_type}): {said}")
-    if known.account is not None:
-        fields = ", ".join(known.fields or ()) or "the default fields"
-        job = f", job {known.job_id}" if known.job_id else ""
-        id = f", id {known.vendor_id}" if known.vendor_id is not None else ""
-        _print(f"  account {known.account}, {known.endpoint}, {fields}{job}{id}")
-    if known.record is not None:
-        shown = json.dumps(known.record, ensure_ascii=False, indent=2, default=str)
-        _print("\n".join(f"  {line}" for line in shown.splitlines()))
-    for event in known.history or ():
-        _print(f"  {_line(event)}")
-    console.print()
-
-
-def _line(event: HistoryEvent) -> str:
-    at = _at(event.at) if event.at else "at some time"
-    of = f"request {event.request_id}" if event.request_id else ""
-    of = f"job {event.job_id}" if event.job_id else of
-    batch = f"batch_id {event.batch_id}" if event.batch_id and event.event == "accepted" else ""
-    where = f"{event.account}, {event.endpoint}, {', '.join(event.fields) or 'default fields'}"
-    parts = (f"cycle {event.cycle}", of, batch, event.detail, where)
-    return f"{at:23}  {event.event:<10} {'; '.join(filter(None, parts))}"
-
-
-def _at(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _print(text: str) -> None:
-    console.print(printable(text), soft_wrap=True)

@@ -11,13 +11,12 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from manager.endpoints import ENDPOINTS
-from manager.errors import InvalidRequestError, NotFoundError
+from manager.errors import InvalidRequestError
 from manager.settings import Settings, load_settings
 
 DataDir = Annotated[
@@ -56,15 +55,6 @@ def settings_for(data_dir: Path | None, **overrides: Any) -> Settings:
         data_dir = data_dir.expanduser().absolute()
         os.environ["ENRICHD_DATA_DIR"] = str(data_dir)
     return load_settings(data_dir=data_dir, **overrides)
-
-
-def job_uuid(job_id: str) -> UUID:
-    """The id of a job as it was typed. Raises NotFoundError when it cannot be one."""
-    try:
-        return UUID(job_id)
-    except ValueError:
-        shown = job_id if job_id.isprintable() and len(job_id) <= 80 else repr(job_id[:80])
-        raise NotFoundError(f"There is no job {shown} in the ledger.") from None
 
 
 def ask_first(question: str, *, yes: bool, as_json: bool) -> None:

@@ -32,7 +32,9 @@ from manager.run.presence import present
 from manager.settings import Settings
 from manager.steps.context import Context
 from manager.steps.registry import Queue
+from manager.web.parts import read_parts, served_at
 
+QUEUES = tuple(f"enrichd.{queue}" for queue in get_args(Queue))
 Heartbeat = Annotated[
     Path | None,
     typer.Option(help="File to touch whenever work is done, for health checks."),
@@ -54,7 +56,13 @@ def add_to(app: typer.Typer) -> None:
     )(up)
     app.command("worker", epilog=examples("enrichd worker --concurrency 4"))(worker)
     app.command("beat", epilog=examples("enrichd beat"))(beat)
-    app.command("web", epilog=examples("enrichd web --host 0.0.0.0 --port 8460"))(web)
+    app.command(
+        "web",
+        epilog=examples(
+            "enrichd web --port 8460",
+            "enrichd web --only webhooks --host 0.0.0.0 --port 8462",
+        ),
+    )(web)
     app.command(
         "sandbox",
         epilog=examples("enrichd sandbox --port 8461 --data-dir sandbox-data"),
@@ -104,6 +112,7 @@ def up(
             specs.append(sandbox_spec)
         warn_of_keys(settings)
         if with_web:
+            served_at(settings)
             settings = _with_port(settings)
         specs += processes.processes(settings, run_dir / "run", web=with_web)
 
@@ -117,8 +126,8 @@ def up(
 
 def worker(
     queues: Annotated[
-        str, typer.Option(help="enrichd.quick, enrichd.merge, or both.")
-    ] = "enrichd.quick,enrichd.merge",
+        str, typer.Option(help=f"Some of {', '.join(QUEUES)}, with commas. Default: all.")
+    ] = ",".join(QUEUES),
     concurrency: Annotated[int | None, typer.Option(min=1, help="Processes.")] = None,
     heartbeat: Heartbeat = None,
     data_dir: DataDir = None,
@@ -129,10 +138,9 @@ def worker(
     One that lives but does not work any more is replaced.
     """
     settings = settings_for(data_dir)
-    names = [f"enrichd.{queue}" for queue in get_args(Queue)]
-    if unknown := sorted(set(queues.split(",")) - set(names)):
+    if unknown := sorted(set(queues.split(",")) - set(QUEUES)):
         raise InvalidRequestError(
-            f"--queues: {', '.join(map(repr, unknown))}: the queues are {', '.join(names)}."
+            f"--queues: {', '.join(map(repr, unknown))}: the queues are {', '.join(QUEUES)}."
         )
     warn_of_keys(settings)
     arguments = ["worker", "--queues", queues]
@@ -154,30 +162,38 @@ def beat(heartbeat: Heartbeat = None, data_dir: DataDir = None, as_json: Json = 
 def web(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="What to serve: console, metrics, webhooks, or several of them. Default: all, the "
+            "webhooks at web_webhooks_port where that is set."
+        ),
+    ] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Serve the status page, /health, and the receiver of webhooks."""
-    import uvicorn  # here: no other command should wait for it
+    """Serve the console, /metrics, and the receiver of webhooks.
 
-    from manager.web.app import make_app
-
+    /healthz and /readyz are served whatever else is; /health is the console's.
+    """
     settings = settings_for(data_dir, web_host=host, web_port=port)
+    served = served_at(settings, read_parts(only) if only else None)
     configure(settings, "web")
     _Stop()  # uvicorn sends itself the signal again when it has shut down
-    with _listen(settings.web_host, settings.web_port) as listening:
+    with ExitStack() as stack:
+        listening = [stack.enter_context(_listen(it.host, it.port)) for it in served]
         if as_json:
-            page = _url(settings.web_host, listening.getsockname()[1])
-            print_json({"process": "web", "pid": os.getpid(), "page": page})
-        config = uvicorn.Config(
-            make_app(Context(settings, "web")),
-            log_config=None,
-            access_log=False,  # a webhook's path has its token in it
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
+            url = _url(served[0].host, listening[0].getsockname()[1])
+            print_json({"process": "web", "pid": os.getpid(), "page": url})
+        # here: no other command should wait for it
+        from manager.web.app import make_app
+        from manager.web.server import ByPort, serve
+
+        context = Context(settings, "web")
+        main, *others = (make_app(context, it.parts) for it in served)
+        ports = [it.getsockname()[1] for it in listening[1:]]
         with present(settings, "web"):
-            uvicorn.Server(config).run(sockets=[listening])
+            serve(ByPort(main, dict(zip(ports, others, strict=True))), listening, settings)
 
 
 def sandbox(context: typer.Context) -> None:

@@ -2,65 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
 
 import typer
 
-from manager.cli.accounts import account_column
-from manager.cli.options import Account, DataDir, Endpoint, Json, Limit, examples, settings_for
-from manager.cli.tables import show_list, show_one
-from manager.client.follow import Progress
-from manager.client.sync import Manager
+from manager.cli.groups import SHOW, group
+from manager.cli.lists import lister, plain
+from manager.cli.options import examples
+from manager.cli.request_actions import add_actions
+from manager.cli.tables import show_one
+from manager.ledger.connect import Ledger
+from manager.operator.whole import whole_request
+from manager.settings import Settings
 
+EXAMPLES = examples(
+    "enrichd requests --open",
+    "enrichd requests --account crm --since 7d",
+    "enrichd requests --metadata customer=7 --state failed",
+    "enrichd requests REQUEST_ID --json",
+    "enrichd requests retry-failed REQUEST_ID",
+)
 COUNTERS = ("total", "fulfilled", "not_found", "failed", "cancelled")
+COLUMNS = (
+    "request_id",
+    "endpoint",
+    "type",
+    "fields",
+    "state",
+    *COUNTERS,
+    "created_at",
+    "waits_for",
+)
+
+NOTES = {"max_age": "results not older than this were taken as they are"}
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command(
-        "requests",
-        epilog=examples(
-            "enrichd requests",
-            "enrichd requests --account crm",
-            "enrichd requests REQUEST_ID --json",
-        ),
-    )(requests)
+    """Register the commands."""
+    app.add_typer(requests, name="requests")
 
 
-def requests(
-    request_id: Annotated[
-        str | None, typer.Argument(metavar="REQUEST_ID", help="Show this one.")
-    ] = None,
-    account: Account = None,
-    endpoint: Endpoint = None,
-    limit: Limit = 20,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> None:
-    """List requests, or show one."""
-    from manager.cli import listing  # here: it takes a second
-
-    settings = settings_for(data_dir)
-    if request_id is not None:
-        show_one(_progress(Manager(settings).request(request_id).progress()), as_json)
-        return
-    which = account_column(settings, account)
-    listed = listing.requests(settings, account, endpoint, limit)
-    columns = ("request_id", *which, "endpoint", "type", "fields")
-    show_list(listed, (*columns, *COUNTERS, "created_at"), as_json)
+def _show(settings: Settings, id: str, as_json: bool) -> None:
+    with Ledger(settings, "cli").connect() as connection:
+        shown = asdict(whole_request(connection, id))
+    if as_json:
+        shown["max_age"] = shown["max_age"].total_seconds()
+    show_one(shown, as_json, NOTES)
 
 
-def _progress(now: Progress) -> dict[str, Any]:
-    return {
-        "request_id": now.id,
-        "account": now.account,
-        "endpoint": now.endpoint,
-        "type": now.identifier_type,
-        "fields": list(now.fields),
-        "priority": now.priority,
-        **{name: getattr(now, name) for name in COUNTERS},
-        "created_at": now.created_at,
-        "finished_at": now.finished_at,
-        "cancelled_at": now.cancelled_at,
-        "metadata": now.metadata,
-    }
+requests = group("List requests, show one, or act on some.", EXAMPLES)
+requests.command(SHOW, epilog=EXAMPLES)(
+    lister(
+        "request",
+        COLUMNS,
+        lambda row: plain(row) | {"state": row.state},
+        help="List requests, those that are open first, or show one.",
+        shown=_show,
+        metavar="REQUEST_ID",
+    )
+)
+add_actions(requests)

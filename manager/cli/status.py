@@ -7,15 +7,18 @@ from dataclasses import asdict
 import typer
 from rich.table import Table
 
-from manager.cli.accounts import account_column
+from manager.cli.account_column import account_column
 from manager.cli.options import Account, DataDir, Json, console, examples, print_json, settings_for
 from manager.cli.tables import printable, show_list
 from manager.ledger.connect import Ledger
 from manager.operator.slots import slots as all_slots
-from manager.operator.status import AccountStatus, Status, waits
+from manager.operator.status import AccountStatus, Status
 from manager.operator.status import status as look
+from manager.operator.words import waits
 from manager.semaphore import Calls
 from manager.steps.context import Context
+
+STYLES = {"problem": "red", "warning": "yellow"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -63,10 +66,9 @@ def slots(account: Account = None, data_dir: DataDir = None, as_json: Json = Fal
 
 
 def _show(found: Status) -> None:
-    for problem in found.problems:
-        console.print(f"[red]problem[/red] {printable(problem)}")
-    for warning in found.warnings:
-        console.print(f"[yellow]warning[/yellow] {printable(warning)}")
+    for it in found.problems + found.warnings:
+        said = str(it) if len(found.accounts) > 1 else it.sentence
+        console.print(f"[{STYLES[it.severity]}]{it.severity}[/] {printable(said)}")
     if found.ok:
         console.print("[green]the daemon can work[/green]")
     for number, account in enumerate(found.accounts):
@@ -80,10 +82,6 @@ def _account(account: AccountStatus) -> Table:
     foreign = f", {account.foreign_active} taken by others" if account.foreign_active else ""
     held = f"{account.slots_held} of {account.cap} slots held{foreign}"
     table.add_row("account", f"{account.account}: {held}")
-    if account.paused_reason is not None:
-        table.add_row("paused", printable(account.paused_reason))
-    for endpoint, reason in account.paused_endpoints.items():
-        table.add_row("paused", printable(f"{endpoint}: {reason}"))
     table.add_row("requests", f"{account.open_requests:,} open")
     table.add_row("identifiers", f"{_counts(account.identifiers)}; {account.in_jobs:,} in jobs")
     table.add_row("jobs", _counts(account.jobs))

@@ -18,8 +18,14 @@ def test_status_is_1_while_the_account_is_paused_and_tells_why(here: Call) -> No
         done = here("status", "--json")
         assert (done.code, done.json["ok"]) == (1, False)
         [problem] = done.json["problems"]
-        assert problem == "the account is paused: no [red]credits[/red] (`enrichd resume`)"
-        assert problem in here("status").out
+        assert problem == {
+            "code": "account-paused",
+            "text": "paused: no [red]credits[/red]; nothing is at the vendor or to be merged",
+            "way_out": "`enrichd resume` lets it go on.",
+            "severity": "problem",
+            "account": "default",
+        }
+        assert "problem paused: no [red]credits[/red]; nothing is at" in here("status").out
     finally:
         assert here("resume").out == "Account default submits again.\n"
     assert here("status").code == 0
@@ -136,8 +142,9 @@ def test_one_endpoint_can_be_paused_and_resumed(settings: Settings, alone: Call)
     [account] = status["accounts"]
     assert account["paused_endpoints"] == {"person/enrich": "too dear"}
     assert account["paused_reason"] is None
-    assert "person/enrich is paused: too dear (`enrichd resume`)" in status["problems"]
-    assert "person/enrich: too dear" in alone("status").out
+    texts = {it["code"]: it["text"] for it in status["problems"]}
+    assert texts["endpoint-paused"] == "person/enrich is paused: too dear"
+    assert alone("status").out.count("too dear") == 1
     assert alone("resume", "--endpoint", "person/contact/enrich").code == 0
     assert alone("status", "--json").json["accounts"][0]["paused_endpoints"]
     assert alone("resume", "--endpoint", "person/enrich").code == 0

@@ -51,7 +51,7 @@ def test_it_enriches_everything_and_tells_what_the_vendor_saw(data_dir: Path) ->
     repeats = settled - vendor["billed"]
     assert 0 <= repeats < 10  # of the names, which are bought once
     assert vendor["jobs"] >= 9
-    assert vendor["highest_active"] == 5
+    assert 1 < vendor["highest_active"] <= 5
     assert vendor["duplicates"] == 0
     assert left_over(data_dir) == []
 

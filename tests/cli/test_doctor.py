@@ -13,7 +13,7 @@ from tests.steps.driver import closed_port
 
 pytestmark = pytest.mark.integration
 
-FINDING = {"area", "subject", "level", "means", "advice", "account"}
+FINDING = {"area", "subject", "level", "means", "advice", "account", "code"}
 SETTING = {"name", "account", "value", "origin", "place", "over"}
 
 

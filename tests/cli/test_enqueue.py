@@ -88,7 +88,10 @@ def test_a_dry_run_says_what_would_be_bought_and_enqueues_nothing(
     before = installation.count("request")
     told = here("enqueue", path, "--dry-run")
     assert told.code == 0
-    assert "3 identifiers: an enqueue would buy 1 record, in 1 job" in told.out
+    assert (
+        "3 identifiers: an enqueue would buy 1 record (no price is configured), in 1 job"
+        in told.out
+    )
     assert "Bought: 1 never asked for." in told.out
     assert "Not bought: 1 repeated in the call, 1 impossible to look up." in told.out
     assert told.out.endswith("or use --skip-invalid.\nNothing was enqueued.\n")
@@ -121,12 +124,14 @@ def test_ids_may_be_json_numbers(here: Call, file: MakeFile) -> None:
 
 
 def test_a_person_sees_a_progress_bar_and_how_to_go_on(installation: Installation) -> None:
-    done = installation.enrichd("enqueue", "-", "--wait", stdin=b"nasa.gov\n")
+    fields = ("--fields", "funding")
+    done = installation.enrichd("enqueue", "-", *fields, "--wait", stdin=b"nasa.gov\n")
     assert done.code == 0
     assert "settled" in done.err
     assert "1/1" in done.err
-    enqueued, counters, how = done.out.splitlines()
-    assert re.fullmatch("Request [0-9a-f-]{36}: 1 identifier enqueued.", enqueued)
+    enqueued, lingers, counters, how = done.out.splitlines()
+    assert re.fullmatch("Request [0-9a-f-]{36}: 1 identifier enqueued: 1 new.", enqueued)
+    assert lingers == "They wait up to 10 s for more, to fill a job; --now does not."
     assert counters == "fulfilled 1, not_found 0, failed 0, cancelled 0"
     command = how.removeprefix("Read the results: ")
     shown = subprocess.run(command, shell=True, env=environment(), capture_output=True)
@@ -145,9 +150,51 @@ def test_a_wait_that_runs_out_ends_with_4_and_the_request_goes_on(
     assert done.code == 4
     assert "was not finished after 0.2 seconds: 0 of 1 identifiers are settled" in done.err
     assert (done.json["total"], done.json["finished"]) == (1, False)
+    assert re.search(f"wait again: .* wait {done.json['request_id']} --data-dir ", done.err)
+    waited = here("wait", done.json["request_id"], "--timeout", "60", "--json")
+    assert waited.json["finished"] is True
+    assert waited.json["fulfilled"] == 1
     again = here("enqueue", path, "--fields", "news", "--wait", "--timeout", "60", "--json")
     assert (again.code, again.json["fulfilled"]) == (0, 1)
     assert json.loads(here("results", done.json["request_id"]).out)["outcome"] == "fulfilled"
+
+
+def test_a_wait_for_an_earlier_request_shows_its_progress_and_its_end(
+    installation: Installation, here: Call, file: MakeFile
+) -> None:
+    made = here("enqueue", file("a.txt", "stripe.com\nno.example\n"), "--fields", "revenue")
+    request, _, how = made.out.splitlines()[0].split()[1].rstrip(":"), *made.out.splitlines()[-2:]
+    assert re.match(f"Wait for it: .* wait {request} --data-dir ", how)
+    done = here("wait", request[:13])
+    assert (done.code, "2/2" in done.err) == (0, True)
+    assert done.out.splitlines()[0] == "fulfilled 1, not_found 1, failed 0, cancelled 0"
+    missing = here("results", request, "--outcome", "not_found")
+    assert [json.loads(it)["position"] for it in missing.out.splitlines()] == [1]
+    assert here("results", request, "--outcome", "failed,waiting").out == ""
+    bad = here("results", request, "--outcome", "lost")
+    assert "outcome: 'lost' is not one of fulfilled, not_found, failed" in bad.error
+    unknown = here("wait", "00000000-0000-0000-0000-000000000000")
+    assert (unknown.code, "There is no request" in unknown.error) == (1, True)
+    assert here("wait", request, "--timeout", "-1").code == 2
+
+
+def test_what_is_new_asked_for_already_and_fresh_is_told_and_whether_it_waits_for_more(
+    here: Call, file: MakeFile
+) -> None:
+    path = file("two.txt", "stripe.com\nSTRIPE.com\n")
+    fields = ("--fields", "taxonomy")
+    made = here("enqueue", path, *fields, "--now", "--wait").out.splitlines()
+    assert made[0].endswith(": 2 identifiers enqueued: 1 new, 1 asked for already.")
+    assert made[1].startswith("fulfilled 2")
+    again = here("enqueue", path, *fields).out.splitlines()
+    assert again[0].endswith(": 2 identifiers enqueued, all fresh: nothing is bought.")
+    assert again[1] == "fulfilled 2, not_found 0, failed 0, cancelled 0"
+    assert again[2].startswith("Read the results: ")
+    told = here("enqueue", path, *fields, "--json").json
+    assert (told["new"], told["joined"], told["hits"]) == (0, 0, 2)
+    lingers = "It may wait up to 10 s for more, to fill a job; --now does not.\n"
+    assert lingers in here("enqueue", path, "--fields", "a.b", "--dry-run").out
+    assert lingers not in here("enqueue", path, "--fields", "a.b", "--dry-run", "--now").out
 
 
 def test_a_repeated_idempotency_key_returns_the_first_request(here: Call, file: MakeFile) -> None:
@@ -190,7 +237,7 @@ def test_an_unsupported_field_fails_with_the_vendors_list_of_fields(
 
 def test_waiting_survives_a_connection_that_breaks(installation: Installation, here: Call) -> None:
     here("pause", "--reason", "a test")
-    arguments = ("enqueue", "-", "--fields", "taxonomy", "--wait", "--json")
+    arguments = ("enqueue", "-", "--fields", "news,funding", "--wait", "--json")
     with _begun(installation, *arguments) as process:
         assert process.stdin is not None
         process.stdin.write("stripe.com\n")
@@ -200,7 +247,7 @@ def test_waiting_survives_a_connection_that_breaks(installation: Installation, h
         here("resume")
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert all(re.match("the wait for request .* goes on: ", line) for line in err.splitlines())
+    assert all("request.waited_for" in line for line in err.splitlines())
     assert json.loads(out)["fulfilled"] == 1
 
 

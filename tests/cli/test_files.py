@@ -39,6 +39,7 @@ class Read:
 
     def __init__(self, paths: list[Path], options: Options) -> None:
         self.source = IdentifierFiles(paths, options)
+        assert options.type is not None
         staging = Staging(options.type, self.source, hashlib.sha256())
         rows = list(staging.rows())
         self.values = [identifier for _, _, identifier, _ in rows]

@@ -63,6 +63,23 @@ def test_many_come_from_a_file_or_standard_input(
     assert done.json["stays"].startswith("What stays")
 
 
+def test_files_are_read_as_enqueue_reads_them(
+    alone: Call, held: Any, file: Callable[[str, str], str]
+) -> None:
+    path = file("erase.csv", f"Name;E-Mail\nJane;{EMAIL}\nB;\n")
+    several = alone("forget", "--file", path, "--yes")
+    assert "erase.csv has several columns; name one of them with --column: Name, E-Mail" in (
+        several.error
+    )
+    done = alone("forget", "--file", path, "--column", "e-mail", "--dry-run", "--json")
+    assert [it["identifier"] for it in done.json["enrichments"]] == ["Jane.Doe@example.com"]
+    lines = alone("forget", "-", "--dry-run", "--json", stdin=b'{"x": "stripe.com"}\n')
+    assert "--column" in lines.err
+    numbers = file("ids.jsonl", '{"id": 602014, "site": "Stripe.com"}\n')
+    done = alone("forget", "--file", numbers, "--column", "site", "--dry-run", "--json")
+    assert [it["type"] for it in done.json["enrichments"]] == ["domains"]
+
+
 def test_what_is_not_held_is_no_trouble(alone: Call, held: Any) -> None:
     done = alone("forget", "nobody@example.com", "--yes")
     assert (done.code, done.out) == (0, "Nothing of that is held.\n")
@@ -72,7 +89,7 @@ def test_what_is_not_held_is_no_trouble(alone: Call, held: Any) -> None:
     ("arguments", "error"),
     [
         ((), "Name what is to be forgotten"),
-        (("--file", "/nowhere/x"), "--file: /nowhere/x cannot be read"),
+        (("--file", "/nowhere/x"), "/nowhere/x cannot be read: No such file"),
         (("x", "--type", "people"), "--type: 'people' is not one of"),
         (("x", "--type", "domains"), "'x' is not a domain (it has no dot); nothing was forgotten."),
     ],

@@ -122,9 +122,13 @@ def test_a_job_is_given_up_only_after_a_yes_that_knows_the_risk(
     assert alone("jobs", "give-up", JOB_ID, "--json").code == 2
     assert alone("jobs", JOB_ID, "--json").json["state"] == "processing"
 
-    done = alone("jobs", "give-up", JOB_ID, stdin=b"y\n")
+    done = alone("jobs", "give-up", JOB_ID, "--by", "ada", "--why", "it hangs", stdin=b"1\n")
     assert done.code == 0
-    assert f"Job {JOB_ID} is given up. To buy its identifiers anew, enqueue them again." in done.out
+    assert f"Job {JOB_ID} is given up. To buy its identifiers anew, retry it." in done.out
+    [recorded] = alone("actions", "--json").json
+    assert (recorded["action"], recorded["who"], recorded["why"]) == (
+        "job.give-up", "ada", "it hangs",
+    )  # fmt: skip
     shown = alone("jobs", JOB_ID, "--json").json
     assert (shown["state"], shown["slot"]) == ("failed", None)
     assert shown["given_up_at"] is not None
@@ -149,9 +153,10 @@ def test_what_has_failed_is_merged_from_an_operators_file(
         1,
         f"enrichd: Job {JOB_ID} is processing: its results are not there yet.",
     )
-    assert alone("jobs", "give-up", JOB_ID, "--yes", "--json").json["state"] == "failed"
+    assert alone("jobs", "give-up", JOB_ID, "--yes", "--json").json["count"] == 1
     done = alone("jobs", "merge", JOB_ID, "--file", results, "--json").json
-    assert (done["source"], done["fulfilled"], done["not_found"]) == (f"the file {results}", 1, 0)
+    assert done["counts"] == {"fulfilled": 1, "not_found": 0}
+    assert f"the file {results}" in done["sentence"]
     assert at_the_vendor.progress().fulfilled == 1
     stripe, *_ = at_the_vendor.results()
     assert stripe.record == record

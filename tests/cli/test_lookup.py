@@ -135,7 +135,7 @@ def test_types_accounts_fields_and_age_narrow_it(settings: Settings, alone: Call
         ([], "Name identifiers, or a file of them with --file."),
         (["a.com", "--file", "x"], "Name identifiers, or a file of them with --file."),
         (["a.com", "--type", "domain"], "--type: 'domain' is not one of domains, names"),
-        (["a.com", "--max-age", "-1"], "max_age: -1 day"),
+        (["a.com", "--max-age", "-1"], "max_age: -1 s is not between 0"),
         (["a.com", "--max-age", "nan"], "max_age: nan is not a time span"),
         (["a.com", "--endpoint", "person/enrich"], "'domains' is none of person/enrich"),
         (["a.com", "--account", "nope"], "The ledger has no account named 'nope'"),

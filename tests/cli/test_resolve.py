@@ -41,8 +41,10 @@ def test_an_operator_can_have_an_unresolved_job_sent_again(
 
 
 def send_again(alone: Call, submitting: str) -> None:
+    assert alone("resolve", submitting, "--send-again", "--dry-run").code == 0
+    assert alone("jobs", submitting, "--json").json["state"] == "submitting"
     done = alone("resolve", submitting, "--send-again", "--yes")
-    assert (done.code, done.out) == (0, f"Job {submitting} is submitted again.\n")
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"Job {submitting} is submitted again.")
     shown = alone("jobs", submitting, "--json").json
     assert (shown["state"], shown["slot"]) == ("packed", None)
     again = alone("resolve", submitting, "--send-again", "--yes", "--json")
@@ -58,8 +60,8 @@ def send_again(alone: Call, submitting: str) -> None:
         ("--adopt b --send-again", 2, "Say either --adopt BATCH_ID or --send-again."),
         ("--send-again --json", 2, "--json asks no questions; add --yes."),
         ("--adopt b", 2, "The vendor's API key of account "),
-        ("--adopt \udcff", 2, "--adopt must be 1 to 200 printable characters, not '\\udcff'."),
-        ("--adopt " + "b" * 201, 2, "--adopt must be 1 to 200 printable characters"),
+        ("--adopt \udcff", 2, "batch_id must be 1 to 500 printable characters, not '\\udcff'."),
+        ("--adopt " + "b" * 201, 2, "batch_id must be 1 to 200 printable characters"),
     ],
 )
 def test_what_is_not_said_clearly_resolves_nothing(

@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from manager import Manager, Settings
-from manager.cli.results.csv import Writer, inert
+from manager.cli.results.csv import Writer
 from manager.client.follow import Row
+from manager.client.lines import inert
 from manager.client.table import Table
 from tests.cli.conftest import Call
 from tests.client.settled import request_of

@@ -37,13 +37,11 @@ def test_slots_show_who_holds_them(here: Call) -> None:
 @pytest.mark.integration
 def test_status_is_1_without_a_worker_that_sweeps(settings: Settings, alone: Call) -> None:
     done = alone("status", "--json")
-    assert (done.code, done.json["problems"]) == (
-        1,
-        ["no worker has swept yet; is `enrichd up` running?"],
-    )
+    [problem] = done.json["problems"]
+    assert (done.code, problem["text"]) == (1, "nobody is at work: nothing was ever swept")
     run_sql(settings, "UPDATE account SET swept_at = now() - interval '40 s'")
     [problem] = alone("status", "--json").json["problems"]
-    assert re.fullmatch(r"the last sweep was 4\d seconds ago; no worker is at work", problem)
+    assert re.match(r"nobody is at work: the last sweep was 4\d s ago \(\d\d:", problem["text"])
 
 
 @pytest.mark.integration
@@ -61,16 +59,14 @@ def test_status_is_1_while_results_wait_and_no_worker_merges(
         FROM lane
         """,
     )
-    waiting = (
-        r"the results of 1 job\(s\) wait since 9\d seconds; no worker of the queue enrichd.merge"
-    )
-    assert re.match(waiting, alone("status", "--json").json["problems"][0])
+    waiting = r"the results of 1 job wait for 9\d s to be merged; no worker takes from"
+    assert re.match(waiting, alone("status", "--json").json["problems"][0]["text"])
     merging = "SELECT pg_advisory_lock(hashtextextended(current_schema() || id::text, 0)) FROM job"
     with psycopg.connect(settings.postgres) as connection:
         connection.execute(f"SET search_path = {settings.database_schema}")
         connection.execute(merging)
         problems = alone("status", "--json").json["problems"]
-    assert problems == ["Redis has no semaphore yet; the next sweep makes it"]
+    assert [it["code"] for it in problems] == ["semaphore-missing"]
 
 
 @pytest.mark.integration
@@ -79,14 +75,17 @@ def test_status_warns_of_jobs_in_trouble(settings: Settings, alone: Call) -> Non
     run_sql(
         settings,
         """
-        INSERT INTO job (id, account_id, lane_id, state, why, identifier_count, error)
-        SELECT gen_random_uuid(), account_id, id, 'packed', 'a test', 1, '503 from the vendor'
+        INSERT INTO job (id, account_id, lane_id, state, why, identifier_count, failures, due_at,
+                         error)
+        SELECT gen_random_uuid(), account_id, id, 'packed', 'a test', 1, 2, '2026-01-01 10:20:30Z',
+               '503 from the vendor'
         FROM lane
         """,
     )
-    warnings = ["1 job(s) in state packed: 503 from the vendor"]
-    assert alone("status", "--json").json["warnings"] == warnings
-    assert "warning 1 job(s) in state packed: 503 from the vendor" in alone("status").out
+    [warning] = alone("status", "--json").json["warnings"]
+    said = "1 job could not be submitted (2 times in a row, next at 10:20:30 UTC): 503 from the"
+    assert warning["text"] == f"{said} vendor"
+    assert f"warning {said}" in alone("status").out
 
 
 @pytest.mark.integration
@@ -98,9 +97,7 @@ def test_each_account_is_shown_and_what_is_wrong_with_one_names_it(
     assert [account["account"] for account in done.json["accounts"]] == sorted(
         [second, settings.account]
     )
-    swept = f"account {second}: no worker has swept yet; is `enrichd up` running?"
-    assert swept in done.json["problems"]
-    assert not [it for it in done.json["problems"] if settings.account in it]
+    assert {it["account"] for it in done.json["problems"]} == {second}
     told = alone("status").out
     assert f"{second}: 0 of 3 slots held" in told
     assert f"{settings.account}: 0 of 5 slots held" in told
@@ -118,13 +115,13 @@ def test_one_account_can_be_asked_for_alone(settings: Settings, alone: Call, sec
     [ours] = alone("status", "--account", settings.account, "--json").json["accounts"]
     assert ours["account"] == settings.account
     problems = alone("status", "--account", second, "--json").json["problems"]
-    assert problems == ["the account is paused: no credits (`enrichd resume`)"]
+    assert problems[0]["text"] == "paused: no credits; nothing is at the vendor or to be merged"
+    assert problems[0]["way_out"] == f"`enrichd resume --account {second}` lets it go on."
     done = alone("status", "--account", "third", "--json")
     names = ", ".join(sorted([second, settings.account]))
-    assert (done.code, done.json["problems"]) == (
-        1,
-        [f"there is no account 'third' in the ledger; it has: {names}"],
-    )
+    [problem] = done.json["problems"]
+    text = f"there is no account 'third' in the ledger; it has: {names}"
+    assert (done.code, problem["text"]) == (1, text)
 
 
 @pytest.mark.integration
@@ -136,8 +133,8 @@ def test_an_account_without_a_key_is_told_once_and_not_to_be_resumed(
         "UPDATE account SET paused_at = now(), paused_for = 'no_key', paused_reason = 'no API key'",
     )
     problem, *others = alone("status", "--json").json["problems"]
-    assert problem == "the account is paused: no API key"
-    assert not [it for it in others if "swept" in it]
+    assert (problem["code"], problem["text"]) == ("key-missing", "paused: no API key")
+    assert not [it for it in others if "swept" in it["text"]]
 
 
 @pytest.mark.integration

@@ -32,7 +32,7 @@ def test_a_ledger_without_its_schema_asks_for_db_upgrade(
     assert "schema is missing or of another version" in done.error
     assert "Run `enrichd db upgrade`" in done.error
     [problem, *_] = alone("status", "--json").json["problems"]
-    assert "is at revision none" in problem
+    assert "is at revision none" in problem["text"]
     assert alone("db", "current", "--json").code == 1
     assert alone("db", "upgrade").code == 0
     assert alone(command).code == 0
@@ -65,8 +65,8 @@ def test_without_postgres_status_is_1_and_names_what_is_missing(
     done = call("status", "--json")
     assert (done.code, done.err) == (1, "")
     postgres, redis = done.json["problems"]
-    assert postgres.startswith("Postgres at 127.0.0.1:1/enrichd cannot be reached")
-    assert redis.startswith("Redis ")
+    assert postgres["text"].startswith("Postgres at 127.0.0.1:1/enrichd cannot be reached")
+    assert redis["text"].startswith("Redis ")
     assert "hunter2" not in done.out
     assert json.loads(done.out)["ok"] is False
 

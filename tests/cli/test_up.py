@@ -169,7 +169,8 @@ def test_queues_that_are_not_there_are_named(
     unknown = queues.split(",")[-1]
     assert (done.code, done.error) == (
         2,
-        f"enrichd: --queues: {unknown!r}: the queues are enrichd.quick, enrichd.merge.",
+        f"enrichd: --queues: {unknown!r}: the queues are enrichd.quick, enrichd.merge, "
+        "enrichd.tell.",
     )
 
 
@@ -219,7 +220,7 @@ def test_a_signal_ends_it_at_once_while_it_waits_for_postgres(tmp_path: Path) ->
     }
     with start("up", "--no-web", variables=variables) as process:
         assert process.stderr is not None
-        assert "Waiting for Postgres" in process.stderr.readline()
+        assert "server.awaited" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=5)
     assert (process.returncode, out) == (0, "")

@@ -65,7 +65,7 @@ class Text:
     def error(self, what: str, number: int | None = None) -> InvalidRequestError:
         """The line cannot be read: the one that was given last, if no other is named."""
         return InvalidRequestError(
-            f"{self.name}: line {number or self.number} {what}; nothing was enqueued."
+            f"{self.name}: line {number or self.number} {what}; nothing was done."
         )
 
     def _next(self, line: str, limit: int) -> str:

@@ -27,11 +27,11 @@ def read(
             yield from _cells(sheet, options, found, name)
     except calamine.PasswordError:
         raise InvalidRequestError(
-            f"{name} is protected by a password; save a copy without one. Nothing was enqueued."
+            f"{name} is protected by a password; save a copy without one. Nothing was done."
         ) from None
     except (calamine.CalamineError, calamine.ZipError, calamine.XmlError, OSError) as error:
         raise InvalidRequestError(
-            f"{name} cannot be read as a spreadsheet: {error}; nothing was enqueued."
+            f"{name} cannot be read as a spreadsheet: {error}; nothing was done."
         ) from None
 
 
@@ -69,7 +69,7 @@ def _value(cell: object, options: Options) -> object:
     if cell == "":
         return None
     if isinstance(cell, float) and cell.is_integer():
-        return f"{cell:.0f}" if options.type == "names" else cell
+        return f"{cell:.0f}" if options.type in ("names", None) else cell
     return cell
 
 

@@ -23,7 +23,7 @@ def load(module: str, extra: str, name: str, what: str) -> Any:
     except ImportError:
         raise InvalidRequestError(
             f"{name} is {what}; to read it, install the extra: "
-            f"pip install 'enrichment-manager[{extra}]'. Nothing was enqueued."
+            f"pip install 'enrichment-manager[{extra}]'. Nothing was done."
         ) from None
 
 

@@ -38,7 +38,7 @@ class IdentifierFile:
         except BROKEN as error:
             raise InvalidRequestError(
                 f"{self.name} is broken or cut off, and cannot be unpacked: {error}; "
-                "nothing was enqueued."
+                "nothing was done."
             ) from None
         except OSError as error:
             what = error.strerror or str(error)
@@ -84,7 +84,7 @@ class IdentifierFile:
             with self._path.open("rb") as file:
                 yield file
         elif sys.stdin is None:
-            raise InvalidRequestError("Standard input is closed; nothing was enqueued.")
+            raise InvalidRequestError("Standard input is closed; nothing was done.")
         else:
             yield sys.stdin.buffer
 
@@ -110,7 +110,7 @@ class IdentifierFiles:
             yield from file
             start += len(file)
         if not start:
-            raise InvalidRequestError(f"{self.name} holds no identifiers; nothing was enqueued.")
+            raise InvalidRequestError(f"{self.name} holds no identifiers; nothing was done.")
 
     def at(self, position: int) -> tuple[IdentifierFile, int]:
         """The file, and the line or row in it, of the identifier at this position."""

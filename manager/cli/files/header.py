@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from manager.cli.files.options import Options
 from manager.errors import InvalidRequestError
-from manager.identifiers import IdentifierType, normalise
+from manager.identifiers import NORMALISERS, IdentifierType
 
 SHOWN_COLUMNS = 20
 # How columns of companies' names are called, in the languages of most spreadsheets.
@@ -38,17 +38,20 @@ class Column:
         return self.name or self.index + 1
 
 
-def is_header(cell: str, identifier_type: IdentifierType) -> bool:
+def is_header(cell: str, identifier_type: IdentifierType | None) -> bool:
     """Whether the cell names a column; names can only be told by the words that people use."""
+    if identifier_type is None:
+        typed = (it for it in NORMALISERS if it != "names")
+        return not any(is_identifier(cell, it) for it in typed) and is_header(cell, "names")
     if identifier_type == "names":
         return re.sub(r"[\s_.-]+", " ", cell).strip().casefold() in _HEADERS
     return not is_identifier(cell, identifier_type)
 
 
-def is_identifier(cell: str, identifier_type: IdentifierType) -> bool:
+def is_identifier(cell: str, identifier_type: str) -> bool:
     """Whether it could be looked up."""
     try:
-        normalise(identifier_type, cell)
+        NORMALISERS[identifier_type](cell)
     except ValueError:
         return False
     return True
@@ -56,10 +59,10 @@ def is_identifier(cell: str, identifier_type: IdentifierType) -> bool:
 
 def ask(cell: str, options: Options, name: str, place: str) -> InvalidRequestError:
     """Nobody can tell whether this is a header: to guess wrong would lose one, or buy a header."""
-    what = options.type.replace("_", " ")
+    what = (options.type or "identifiers").replace("_", " ")
     return InvalidRequestError(
         f"{name}: {place} may be a header, or one of the {what}: {cell[:80]!r}; say which it is: "
-        "--header or --no-header. Nothing was enqueued."
+        "--header or --no-header. Nothing was done."
     )
 
 

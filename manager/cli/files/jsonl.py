@@ -32,7 +32,7 @@ def read(text: Text, options: Options, found: Found) -> Iterator[tuple[int, obje
         yield number, value
     if values and not seen and options.column is not None and not options.column.isdigit():
         raise InvalidRequestError(
-            f"{text.name}: no object has a member {options.column!r}; nothing was enqueued."
+            f"{text.name}: no object has a member {options.column!r}; nothing was done."
         )
 
 

@@ -27,11 +27,11 @@ class Format(StrEnum):
 class Options:
     """What a user says of the files; what is None is found out.
 
-    column: a column's name, or its number from 1; a member of JSON objects. header: whether the
-    first line names the columns.
+    type: None: they may be of any. column: a column's name, or its number from 1; a member of JSON
+    objects. header: whether the first line names the columns.
     """
 
-    type: IdentifierType
+    type: IdentifierType | None
     column: str | None = None
     format: Format | None = None
     delimiter: str | None = None

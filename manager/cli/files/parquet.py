@@ -33,7 +33,7 @@ def read(
     except (pyarrow.ArrowException, OSError, KeyError) as error:
         first = str(error).partition("\n")[0]
         raise InvalidRequestError(
-            f"{name} cannot be read as Parquet: {first}; nothing was enqueued."
+            f"{name} cannot be read as Parquet: {first}; nothing was done."
         ) from None
 
 

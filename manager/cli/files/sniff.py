@@ -50,7 +50,7 @@ def binary_format(head: bytes, name: str) -> Format | None:
         return Format.EXCEL
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
-            raise InvalidRequestError(f"{name} is {what}; nothing was enqueued.")
+            raise InvalidRequestError(f"{name} is {what}; nothing was done.")
     return None
 
 
@@ -60,7 +60,7 @@ def text_format(path: Path, sample: Sequence[str], options: Options, name: str) 
     if first[:15].lower().startswith(("<!doctype html", "<html", "<table", "<?xml")):
         raise InvalidRequestError(
             f"{name} is a web page or XML, whatever its name says; open it in a spreadsheet and "
-            "save it as CSV or .xlsx. Nothing was enqueued."
+            "save it as CSV or .xlsx. Nothing was done."
         )
     endings = [it.lower() for it in path.suffixes if it.lower() not in _PACKED]
     if endings and endings[-1] in _ENDINGS:
@@ -85,7 +85,7 @@ def is_table(sample: Sequence[str], options: Options) -> bool:
         share = AGREE_ON_COMMAS if delimiter == "," else AGREE
         is_named = any(is_header(cell, "names") for cell in rows[0])
         if agreeing >= share * len(rows) and (
-            delimiter != "," or options.type != "names" or is_named
+            delimiter != "," or options.type not in ("names", None) or is_named
         ):
             return True
     return False

@@ -10,9 +10,11 @@ from typing import IO, Annotated, TypeAlias
 
 import typer
 
+from manager.cli.ids import request_uuid
 from manager.cli.options import DataDir, Json, examples, settings_for
 from manager.cli.results import csv, file, jsonl, parquet
 from manager.client import paths
+from manager.client.arguments import OUTCOMES, checked_outcomes
 from manager.client.follow import Row
 from manager.client.sync import Manager, Request
 from manager.client.table import Table
@@ -22,6 +24,7 @@ Write: TypeAlias = Callable[[Table, Iterable[Sequence[Row]], IO[bytes]], None]
 EXAMPLES = examples(
     "enrichd results REQUEST_ID | head",
     "enrichd results REQUEST_ID --output companies.csv --bom",
+    "enrichd results REQUEST_ID --outcome not_found,failed --format csv",
     "enrichd results REQUEST_ID --fields basic_info.name,headcount.total --format csv",
     "enrichd results REQUEST_ID --flatten --output companies.parquet",
 )
@@ -58,6 +61,12 @@ def results(
     output: Annotated[
         Path | None, typer.Option(help="Write to this file; it appears when it is whole.")
     ] = None,
+    outcome: Annotated[
+        str,
+        typer.Option(
+            help=f"Only these, comma-separated: {', '.join(OUTCOMES)} (has none yet). Default: all."
+        ),
+    ] = "",
     fields: Annotated[
         str,
         typer.Option(
@@ -83,7 +92,8 @@ def results(
 ) -> None:
     """Print one line for each identifier that the caller wrote.
 
-    In the caller's order and spelling, repeats included; what waits has no outcome yet. --json
+    In the caller's order and spelling, repeats included; what waits has no outcome yet. `position`
+    is the place in the call, from 0; `fetched_at` when the vendor was asked. --json
     is the same as --format jsonl. In CSV a cell that a spreadsheet would take for a formula has an
     apostrophe before it. Parquet needs the extra `arrow`.
     """
@@ -100,13 +110,15 @@ def results(
     if (raw or bom) and format is not OutputFormat.CSV:
         raise InvalidRequestError(f"--raw and --bom are for CSV; the format is {format}.")
     chosen = paths.split(fields)
+    wanted = checked_outcomes([it for part in outcome.split(",") if (it := part.strip())] or None)
     if flatten is None:
         flatten = format is OutputFormat.CSV and not chosen
-    request = Manager(settings_for(data_dir)).request(request_id)
+    settings = settings_for(data_dir)
+    request = Manager(settings).request(request_uuid(settings, request_id))
     table = Table(request.progress().endpoint, flatten=flatten, fields=chosen)
     write = _writer(format, raw=raw, bom=bom)
     with file.opened(output, binary=format is OutputFormat.PARQUET) as target:
-        write(table, request.pages(), target)
+        write(table, request.pages(wanted), target)
     for remark in table.remarks():
         print(f"enrichd: {remark}", file=sys.stderr)
 

@@ -1,0 +1,47 @@
+"""What each command does, in a line: for the list of them, which then need not be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SHORT: Mapping[str, str] = {
+    "demo": "Enrich 65,000 companies in the sandbox; sets up all it needs.",
+    "up": "Run the whole daemon: workers, beat and web.",
+    "worker": "Run a Celery worker; any number may run, on any machines.",
+    "beat": "Run the scheduler that sweeps; several do no harm.",
+    "web": "Serve the console, /metrics, and the receiver of webhooks.",
+    "web-token": "Make a user's token for the console and /metrics.",
+    "sandbox": "Run the vendor's API locally; has options of its own.",
+    "enqueue": "Enqueue the identifiers of the files as one request.",
+    "wait": "Wait until a request is finished.",
+    "results": "Print one line for each identifier that the caller wrote.",
+    "lookup": "Show what is known of identifiers already, and how old it is.",
+    "status": "Show whether the daemon can work, and how accounts stand.",
+    "top": "Show live what is going on, and what is wrong.",
+    "acknowledge": "End the warnings of what has failed, or found little, until now.",
+    "slots": "Show the slots and the jobs that hold them.",
+    "requests": "List requests, show one, or act on some.",
+    "cancel": "Cancel a request: what waits is not bought for it.",
+    "jobs": "List jobs, show one with its history, or act on some.",
+    "lanes": "List lanes, or pause and resume some: what may share a job.",
+    "refresh": "Buy again what is older than SPAN.",
+    "retry": "Buy again what has failed; its requests are open again.",
+    "drain": "Submit nothing new, and wait until all is merged.",
+    "actions": "List what operators have done: who, when, why, to what.",
+    "enrichments": "List enrichments: each identifier in a lane.",
+    "strays": "List strays, show one with its envelope, or remove some.",
+    "vendor-jobs": "List what was seen on the vendor's list of jobs.",
+    "search": "Find what a word names.",
+    "history": "Tell all that happened to an object.",
+    "accounts": "List the accounts, rename or remove one.",
+    "pause": "Submit nothing new on an account until `resume`.",
+    "resume": "Submit again after a pause, also one for want of credits.",
+    "resolve": "Say what became of a submission whose answer was lost.",
+    "metrics": "Print what Prometheus would read at /metrics.",
+    "stats": "Show what was asked for, bought and waited for.",
+    "budgets": "Show each budget: what is spent, reserved and left, and until when.",
+    "doctor": "Look for what is wrong, and say what to do.",
+    "forget": "Remove what is held of companies or people, everywhere.",
+    "notices": "Who was told what: list, show, try again, try a target out.",
+    "db": "Show or change the ledger's schema, or show its size.",
+}
