@@ -9,7 +9,7 @@ NAME ?= all
 SIZE ?= 1000000
 TIMES ?= 10
 
-.PHONY: demo test test-fast explore bench check lint types layers lock clean help
+.PHONY: demo test test-fast explore bench pictures docs check lint types layers lock clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -39,6 +39,12 @@ explore: $(READY) ## The properties again, with input that was never tried; TIME
 bench: $(READY) ## Benchmarks; NAME=pack for one, SIZE=10000 for a quick look
 	$(BIN)/python -m benchmarks $(NAME) --size $(SIZE)
 
+pictures: $(READY) ## The pictures of the console in docs/pictures (needs Debian's chromium)
+	$(BIN)/python -m docs.pictures
+
+docs: $(READY) ## The documentation, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 check: lint types layers ## Everything that is not a test
 
 lint: $(READY) ## Style
@@ -56,4 +62,4 @@ lock: ## Pin the newest versions (needs uv)
 	    --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) demo-data site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -24,6 +24,7 @@ from benchmarks import (
     retain,
     semaphore,
     slots,
+    tell,
     unresolved,
 )
 from benchmarks.measure import Report
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Report, EmbeddedServers, int], None]] = {
     "first_post": first_post.run,
     "idle": idle.run,
     "retain": retain.run,
+    "tell": tell.run,
 }
 LEAST = 1_000
 

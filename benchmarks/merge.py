@@ -27,7 +27,7 @@ RUNS = 5
 SHORT, LONG = 2_000, 20_000
 
 # What submit and look would write.
-_COMPLETE = """
+COMPLETE = """
 UPDATE job SET state = 'submitting', slot = 1, submitting_at = now() WHERE state = 'packed';
 UPDATE job SET state = 'pending', batch_id = '{batch_id}' WHERE state = 'submitting';
 UPDATE job SET state = 'completed', slot = NULL, completed_at = now(), due_at = now(),
@@ -108,7 +108,7 @@ def _completed(
         Manager(settings).enqueue("domains", domains(count))
         context = Context(settings, "benchmark")
         wake, _ = pack(context, context.account(settings.account))
-        connection.execute(_COMPLETE.format(batch_id=BATCH_ID))
+        connection.execute(COMPLETE.format(batch_id=BATCH_ID))
         assert wake.job_id
         yield _Completed(settings, wake.job_id)
         _check(connection)

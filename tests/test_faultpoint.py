@@ -146,7 +146,7 @@ def test_every_statement_is_run_between_its_two_points(settings: Settings, when:
 
 def test_no_other_code_runs_sql() -> None:
     """So that there is no statement without its points."""
-    runs = re.compile(r"\.(execute|copy|executemany)\(")
+    runs = re.compile(r"\.(execute|copy|executemany)\((?!\))")  # a pipeline of Redis takes nothing
     found = [
         str(path.relative_to(PACKAGE))
         for path in sorted(PACKAGE.rglob("*.py"))

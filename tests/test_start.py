@@ -10,8 +10,10 @@ import pytest
 import typer
 from alembic.script import ScriptDirectory
 
+import manager
 from manager import Settings
 from manager.cli import COMMANDS, make_app
+from manager.cli.short import SHORT
 from manager.ledger import migrate, revision
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
@@ -54,8 +56,35 @@ def names_of(app: typer.Typer) -> set[str | None]:
     return commands | {it.name for it in app.registered_groups}
 
 
-def test_status_needs_neither_migrations_nor_http(settings: Settings) -> None:
-    assert not loaded(command("status"), settings) & {*MIGRATIONS, *DAEMON, "httpx"}
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ()])
+def test_what_names_no_command_loads_none(arguments: tuple[str, ...], settings: Settings) -> None:
+    heavy = {"psycopg", "redis", "pydantic", "asyncio", "rich", *MIGRATIONS, *DAEMON, "httpx"}
+    assert not loaded(command(*arguments), settings) & heavy
+
+
+def test_no_command_loads_what_would_measure_redis(settings: Settings) -> None:
+    code = command("status") + "\nassert 'opentelemetry.sdk.metrics._internal' not in sys.modules"
+    assert "redis" in loaded(code, settings)
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    commands = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
+    assert {name: commands[name].get_short_help_str(200) for name in COMMANDS} == SHORT
+
+
+def test_the_api_is_loaded_when_it_is_asked_for() -> None:
+    assert {name for names in manager._PLACES.values() for name in names} == set(manager.__all__)
+    for name in manager.__all__:
+        assert getattr(manager, name).__name__
+    assert set(manager.__all__) <= set(dir(manager))
+    with pytest.raises(AttributeError, match="'manager' has no attribute 'nope'"):
+        _ = manager.nope  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["status", "jobs", "requests", "lookup a.com", "pause --help"])
+def test_what_looks_needs_neither_migrations_nor_http(name: str, settings: Settings) -> None:
+    heavy = {*MIGRATIONS, *DAEMON, "httpx", "jinja2", "prometheus_client"}
+    assert not loaded(command(*name.split()), settings) & heavy
 
 
 @pytest.mark.parametrize("name", ["worker", "beat", "web", "up", "doctor", "enqueue", "results"])

@@ -24,7 +24,7 @@ from tests.foreign.redis import WITH_TLS, Certificates, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.daemon, pytest.mark.timeout(400)]
 PATIENCE = 90.0
-WORKERS = {f"enrichd-{kind}@{socket.gethostname()}" for kind in ("quick", "merge")}
+WORKERS = {f"enrichd-{kind}@{socket.gethostname()}" for kind in ("quick", "merge", "tell")}
 
 
 def until(what: Callable[[], Any], log: Path) -> Any:
@@ -83,7 +83,7 @@ def test_inspect_control_and_flower_work_and_what_they_do_loses_nothing(
     ]
     try:
         app = App(there)
-        inspect = app.control.inspect(timeout=15, limit=2)
+        inspect = app.control.inspect(timeout=15, limit=len(WORKERS))
         until(lambda: "enrichd is up" in up.read_text(), up)
         assert until(lambda: set(app.control.inspect(timeout=2).ping() or {}) == WORKERS, up)
         assert set(inspect.active() or {}) == WORKERS
@@ -114,7 +114,8 @@ def test_inspect_control_and_flower_work_and_what_they_do_loses_nothing(
         app.control.shutdown()
         assert request.wait(timeout=PATIENCE).finished
         assert until(lambda: set(app.control.inspect(timeout=2).ping() or {}) == WORKERS, up)
-        assert "worker-quick (pid" in up.read_text(), "it was started again"
+        ended = '"event": "process.ended", "child": "worker-quick"'
+        assert ended in up.read_text(), "it was started again"
     finally:
         for process, line in started:
             process.terminate()

@@ -19,6 +19,7 @@ from manager.steps.staging import SQL as STAGING
 from manager.vendor.envelope import BadEnvelope, decode, storable
 from tests.foreign.main_job import Drive, at, main_job
 from tests.foreign.postgres import ForeignPostgres, Servers
+from tests.revision import check_revision
 from tests.steps.results_file import envelope
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("postgres")]
@@ -38,7 +39,7 @@ def test_migrations_go_down_and_up_again(any_postgres: ForeignPostgres, settings
     migrate.upgrade(there)
     migrate.downgrade(there, "base")
     migrate.upgrade(there)
-    migrate.check(there)
+    check_revision(there)
 
 
 TEXTS = st.one_of(
@@ -103,7 +104,7 @@ def test_an_older_version_is_refused_before_anything_is_bought(
     monkeypatch.setattr(session, "OLDEST", 16)
     calls: dict[str, Callable[[], object]] = {
         "upgrade": lambda: migrate.upgrade(there),
-        "check": lambda: migrate.check(there),
+        "check": lambda: check_revision(there),
         "enqueue": lambda: Manager(there).enqueue("domains", ["a.com"]),
     }
     with pytest.raises(ConfigurationError, match=r"is version 15; the ledger needs 16 or newer"):
