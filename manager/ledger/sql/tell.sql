@@ -13,8 +13,10 @@ SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' tell', 0))::
 
 -- name: claim: Takes the next notices, as long as the lease lasts: nobody else tells them meanwhile, and when this
 -- process dies they are told again. Of a request and a target the first that waits, or none; no more of a host
--- than it may be told at once (of the database as many as one likes), and one at a time of a target that fails. Goes from target to target, so that those
--- which wait for one that fails are not read.
+-- than it may be told at once (of the database as many as one likes), and one at a time of a target that fails. Targets that have
+-- not taken what they were told last, or nothing yet, have no more than their share of the room: that they do not
+-- answer keeps none of the proven ones waiting. Goes from target to target, so that those which wait for one that
+-- fails are not read.
 WITH RECURSIVE waiting AS (
     (SELECT target_id FROM notice WHERE account_id = %(account_id)s AND state = 'waiting'
      ORDER BY target_id LIMIT 1)
@@ -27,12 +29,12 @@ WITH RECURSIVE waiting AS (
     SELECT t.host, count(*) AS count FROM notice n JOIN target t ON t.id = n.target_id
     WHERE n.leased_until > clock_timestamp() GROUP BY t.host
 ), open AS (
-    SELECT t.id, t.host,
+    SELECT t.id, t.host, t.failures, t.host = 'postgres' OR (t.failures = 0 AND t.delivered_at IS NOT NULL) AS proven,
            (CASE WHEN t.host = 'postgres' THEN %(limit)s WHEN t.failures > 0 THEN 1 ELSE %(concurrency)s END - coalesce(b.count, 0))::integer AS room
     FROM waiting w JOIN target t ON t.id = w.target_id LEFT JOIN busy b USING (host)
     WHERE t.gone_at IS NULL AND coalesce(t.retry_at <= clock_timestamp(), true)
 ), ready AS (
-    SELECT n.id, n.position, o.room, row_number() OVER (PARTITION BY o.host ORDER BY n.position) AS nth
+    SELECT n.id, n.position, o.failures, o.proven, o.room, row_number() OVER (PARTITION BY o.host ORDER BY n.position) AS nth
     FROM open o CROSS JOIN LATERAL (
         SELECT n.id, n.position FROM notice n
         WHERE n.account_id = %(account_id)s AND n.target_id = o.id AND n.state = 'waiting'
@@ -42,15 +44,20 @@ WITH RECURSIVE waiting AS (
                           WHERE earlier.request_id = n.request_id AND earlier.target_id = n.target_id
                             AND earlier.position < n.position AND earlier.state = 'waiting')
         ORDER BY n.position LIMIT greatest(o.room, 0)) n
+), ranked AS (
+    SELECT id, position, proven, row_number() OVER (PARTITION BY proven ORDER BY failures > 0, position) AS nth
+    FROM ready WHERE nth <= room
 ), chosen AS (
     SELECT n.id FROM notice n
-    WHERE n.id IN (SELECT id FROM ready WHERE nth <= room ORDER BY position LIMIT %(limit)s)
+    WHERE n.id IN (SELECT id FROM ranked WHERE proven OR nth <= %(unproven)s
+                   ORDER BY proven DESC, nth LIMIT %(limit)s)
       AND n.state = 'waiting' AND coalesce(n.leased_until <= clock_timestamp(), true)
     FOR UPDATE SKIP LOCKED
 )
 UPDATE notice n SET attempts = n.attempts + 1, leased_until = clock_timestamp() + %(lease)s::interval
 FROM chosen, target t WHERE n.id = chosen.id AND t.id = n.target_id
-RETURNING n.id, n.position, n.attempts, n.event, n.created_at, n.payload, t.address, t.failures
+RETURNING n.id, n.position, n.attempts, n.event, n.created_at, n.payload, t.address, t.failures,
+    t.failures = 0 AND t.delivered_at IS NOT NULL AS proven
 
 -- name: lock_targets: In the order of their ids: no deadlock with another process that writes down what it has told.
 SELECT id FROM target WHERE id IN (SELECT target_id FROM notice WHERE id = ANY (%(ids)s::uuid[]))

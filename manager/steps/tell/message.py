@@ -16,7 +16,7 @@ MOST_OF_NOTIFY = 7_999
 class Claimed:
     """A notice that is this process's to tell for now: for the `attempts`th time.
 
-    address, failures: of its target.
+    address, failures: of its target. proven: it has taken what it was told last.
     """
 
     id: UUID
@@ -27,6 +27,7 @@ class Claimed:
     payload: dict[str, Any]
     address: str
     failures: int
+    proven: bool
 
 
 @dataclass(frozen=True, slots=True)

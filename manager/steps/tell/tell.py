@@ -2,7 +2,8 @@
 
 A notice is taken for as long as a lease lasts, in a transaction of its own, so nothing is locked
 while somebody is told. A process that dies in between leaves the lease, and the notice is told
-again: at least once. Threads tell; a slow target keeps its own and no others waiting.
+again: at least once. Threads tell; a slow target keeps its own and no others waiting: those that
+have not proven themselves share half of the threads, however many they are and however they hang.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ COMMIT = faultpoint.point("tell.commit")
 EVERY, BUDGET, TURN = 5.0, 20.0, 0.5
 # Failures in a row of a target after which all that waits for it waits with it.
 FEW = 3
-# Notices that a process tells at once; seconds that a lease lasts beyond the time-out.
-MOST, MARGIN = 32, 30.0
+# Notices that a process tells at once, and how many of them to targets that are not proven; seconds
+# that a lease lasts beyond the time-out.
+MOST, UNPROVEN, MARGIN = 32, 16, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +73,39 @@ class _Telling:
         self._connection = connection
         self._pool = ThreadPoolExecutor(MOST, "tell")
         self._under_way: dict[Future[Came], tuple[Claimed, float]] = {}
+        self._given_up: dict[Future[Came], Claimed] = {}
 
     def run(self) -> list[Wake]:
-        """Until nothing is due, or the run has lasted long enough: then another goes on."""
+        """Until nothing is due, or the run has lasted long enough: then another goes on.
+
+        Those that have proven themselves do not wait until the last of the others has come.
+        """
         until = time.monotonic() + BUDGET
         try:
             while True:
                 going_on = time.monotonic() < until
-                taken = self._take() if going_on else 0
+                slow = any(not notice.proven for notice, _ in self._under_way.values())
+                taken = self._take(UNPROVEN if going_on else 0) if going_on or slow else 0
                 if self._under_way:
                     self._write_down(self._come())
                 elif not taken:
-                    return [] if going_on else [Wake("tell", self._account.name)]
+                    idle = going_on and not self._given_up
+                    return [] if idle else [Wake("tell", self._account.name)]
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self) -> int:
-        """As many as there are threads for; how many. Channels are told here and now."""
+    def _take(self, unproven: int) -> int:
+        """As many as there are threads for; how many. Channels are told here and now.
+
+        unproven: how many to targets that are not proven may be told at once.
+        """
+        busy = [it for it, _ in self._under_way.values()]
+        busy += [it for future, it in self._given_up.items() if not future.done()]
         parameters = {
             "account_id": self._account.id,
             "concurrency": self._settings.notify_concurrency,
-            "limit": MOST - len(self._under_way),
+            "limit": MOST - len(busy),
+            "unproven": unproven - sum(not it.proven for it in busy),
             "lease": timedelta(seconds=self._settings.notify_timeout + MARGIN),
         }
         if not parameters["limit"]:
@@ -123,6 +137,8 @@ class _Telling:
             if not future.done() and now - began < self._settings.notify_timeout + MARGIN / 2:
                 continue
             del self._under_way[future]
+            if not future.done():
+                self._given_up[future] = notice  # its thread is still taken
             result = future.result() if future.done() else Came("no answer: its name is looked up")
             came.append(Try(notice, began, result, now - began))
         return came

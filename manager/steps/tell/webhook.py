@@ -14,8 +14,8 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
-import certifi
 import httpcore
+import httpx
 
 from manager.errors import InvalidRequestError
 from manager.redact import redact
@@ -72,6 +72,7 @@ def _send(
         "content-length": str(len(body)),
         "user-agent": f"enrichment-manager/{our_version()}",
         "accept": "*/*",
+        "accept-encoding": "identity",
         "connection": "close",
     }
     request = httpcore.Request(
@@ -135,7 +136,7 @@ def _told(error: Exception) -> str:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=certifi.where())
+    return httpx.create_ssl_context()  # as to the vendor: SSL_CERT_FILE names other authorities
 
 
 class _To(httpcore.NetworkBackend):

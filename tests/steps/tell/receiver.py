@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -78,6 +79,14 @@ class Receiver:
     def __init__(self) -> None:
         self._server = Server()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    def encrypt(self, certificate: str, key: str) -> None:
+        """Speak TLS from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()

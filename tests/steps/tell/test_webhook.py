@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,9 @@ from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from manager import Settings
+from manager.steps.tell.webhook import _tls
+from tests.foreign.redis import Certificates
+from tests.steps.patience import until
 from tests.steps.tell.conftest import SECRET, Telling
 from tests.steps.tell.receiver import (
     Fault,
@@ -131,6 +137,29 @@ def test_two_hundreds_are_taken_whatever_comes_behind(
     telling.note()
     telling.tell()
     assert telling.states == ["told"]
+
+
+def test_authorities_of_ones_own_are_trusted_as_the_vendors_client_trusts_them(
+    settings: Settings, told: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificates = Certificates.make(tmp_path)
+    receiver = Receiver()
+    receiver.encrypt(*certificates.pair("server"))
+    with receiver:
+        told["notify"] = [receiver.url.replace("http:", "https:")]
+        telling = Telling(settings.model_copy(update=told))
+        telling.tell()
+        telling.note()
+        _tls.cache_clear()
+        telling.tell()
+        assert "certificate verify failed" in telling.notices[0].error
+        monkeypatch.setenv("SSL_CERT_FILE", certificates.ca)
+        _tls.cache_clear()
+        telling.hasten()
+        telling.tell()
+        _tls.cache_clear()
+        assert telling.states == ["told"]
+    telling.close()
 
 
 class TestWaiting:
@@ -264,3 +293,42 @@ def test_no_more_of_one_host_are_told_at_once_than_is_set(
     assert telling.states == ["told"] * 10
     telling.close()
     other.close()
+
+
+def test_names_that_are_looked_up_for_ever_keep_no_proven_target_waiting(
+    settings: Settings,
+    told: dict[str, Any],
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known, over = Telling(settings.model_copy(update=told | {"notify": [receiver.url]})), []
+    known.tell()
+    known.note()
+    known.tell()
+    known.close()
+    came, look_up = threading.Event(), socket.getaddrinfo
+
+    def hang_for_most(host: Any, *arguments: Any, **named: Any) -> Any:
+        if str(host).endswith(".example"):
+            over.append(came.wait(60))
+        return look_up(host, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang_for_most)
+    monkeypatch.setattr(sys.modules["manager.steps.tell.tell"], "BUDGET", 0.5)
+    mute = [f"https://hooks-{number}.example/" for number in range(50)]
+    telling = Telling(settings.model_copy(update=told | {"notify": [*mute, receiver.url]}))
+    telling.tell()
+    for number in range(3):
+        telling.note(number)
+    run = threading.Thread(target=telling.tell)
+    run.start()
+    try:
+        until(lambda: len(receiver.received) == 4, 10)
+        time.sleep(1)  # the run has lasted long enough, and waits for those that hang
+        telling.note(3)
+        until(lambda: len(receiver.received) == 5, 10)
+        assert not over
+    finally:
+        came.set()
+        run.join()
+    telling.close()
