@@ -187,7 +187,7 @@ def example(
     name, found = resolve(settings, address)
     id = uuid4()
     said = {"test": True, "account": account, "request_id": str(id), "total": 3, "fulfilled": 2}
-    notice = Claimed(id, 0, 1, event, datetime.now(UTC), said, address, 0, proven=False)
+    notice = Claimed(id, 0, 1, event, datetime.now(UTC), said, address, 0)
     if not isinstance(found, Channel):
         return deliver(settings, found, notice, name)
     with connection.transaction():

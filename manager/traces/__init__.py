@@ -15,7 +15,7 @@ from manager.ledger.script import Script, T
 from manager.settings import Settings
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, SpanContext
 
 ADDRESSES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -53,7 +53,7 @@ class Enqueueing:
         context = self._span and self._span.get_span_context()
         if not context or not context.is_valid:
             return None
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        return written(context)
 
     def around(self, script: Script[T]) -> Script[T]:
         """The script; the span ends with it."""
@@ -74,6 +74,11 @@ def _ending(span: Span, script: Script[Any]) -> Script[Any]:
         raise
     finally:
         span.end()
+
+
+def written(place: SpanContext) -> str:
+    """The span, as the W3C writes it."""
+    return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
 
 
 def root_of(id_: UUID) -> tuple[int, int]:

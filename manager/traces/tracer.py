@@ -34,6 +34,7 @@ from manager.logs.lines import clean
 from manager.logs.secrets import known_secrets
 from manager.settings import Settings
 from manager.traces import ADDRESSES, root_of
+from manager.traces.sender import Sender
 
 PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _forced: ContextVar[tuple[int, int] | None] = ContextVar("forced", default=None)
@@ -53,7 +54,9 @@ class Tracer:
         self._provider = TracerProvider(
             resource=Resource.create(named), id_generator=_Ids(), shutdown_on_exit=True
         )
-        self._provider.add_span_processor(BatchSpanProcessor(exporter or _exporter(settings)))
+        self._provider.add_span_processor(
+            BatchSpanProcessor(Sender(exporter or _exporter(settings)))
+        )
         self._tracer = self._provider.get_tracer("enrichd")
         self._secrets = known_secrets(settings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -19,10 +20,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from pydantic import SecretStr
 
+from manager.steps.tell import tell
 from manager.traces import root_of, wanted
 from manager.traces.tracer import parent_of
 from tests.steps.driver import Driver
+from tests.steps.tell.receiver import Receiver as Target
 from tests.traces.spans import Spans, links, said
 
 pytestmark = pytest.mark.integration
@@ -183,6 +187,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.spans: list[Any] = []
         self.paths: set[str] = set()
+        self.status = 200
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -197,7 +202,7 @@ class Receiver(ThreadingHTTPServer):
                 for resource in sent.resource_spans:
                     for scope in resource.scope_spans:
                         outer.spans += [(resource.resource, span) for span in scope.spans]
-                self.send_response(200)
+                self.send_response(outer.status)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -227,6 +232,50 @@ def test_a_real_receiver_gets_them_by_otlp(driver: Driver) -> None:
     assert {it.key: it.value.string_value for it in resource.attributes}["service.name"]
     [whole] = [span for _, span in receiver.spans if span.name == "request"]
     assert whole.trace_id == request.id.bytes
+
+
+def test_a_receiver_that_is_away_is_said_once_until_it_is_back(
+    driver: Driver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
+    caplog.set_level(logging.INFO)
+    with Receiver() as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        traced = driver.another(traces_url=receiver.url)
+        assert traced.context.tracer is not None
+        receiver.status = 503
+        for first in range(2):
+            traced.enqueue(1, first=first)
+            traced.drain()
+            traced.context.tracer.flush()
+        receiver.status = 200
+        traced.enqueue(1, first=2)
+        traced.drain()
+        traced.context.tracer.flush()
+        traced.context.close()
+        receiver.shutdown()
+    said = [it for it in caplog.messages if "traces." in it or "xport" in it or "Transient" in it]
+    assert [it.split()[0] for it in said] == ["traces.not_sent", "traces.sent_again"], said
+    assert "503" in said[0] or "Unavailable" in said[0]
+
+
+def test_a_target_is_told_the_span_that_its_own_belong_under(
+    driver: Driver, caller: InMemorySpanExporter
+) -> None:
+    secrets = {"default": [SecretStr("whsec_" + "c2VjcmV0" * 4)]}
+    traced = driver.another(notify_secrets=secrets, notify_allow=["127.0.0.1"])
+    spans = Spans(traced.context)
+    with Target() as target, trace.get_tracer("shop").start_as_current_span("order") as order:
+        traced.enqueue(1, notify=target.url, notify_events=["request.finished"])
+        traced.drain()
+        tell(traced.context, traced.context.account(traced.context.settings.account))
+        [came] = target.received
+    place = parent_of(came.headers["traceparent"])
+    [whole] = spans.of(order.get_span_context().trace_id)["request"]
+    assert whole.context
+    assert place
+    assert (place.trace_id, place.span_id) == (whole.context.trace_id, whole.context.span_id)
+    spans.close()
 
 
 def test_traces_are_off_unless_an_address_is_set(

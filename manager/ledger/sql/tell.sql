@@ -57,7 +57,8 @@ WITH RECURSIVE waiting AS (
 UPDATE notice n SET attempts = n.attempts + 1, leased_until = clock_timestamp() + %(lease)s::interval
 FROM chosen, target t WHERE n.id = chosen.id AND t.id = n.target_id
 RETURNING n.id, n.position, n.attempts, n.event, n.created_at, n.payload, t.address, t.failures,
-    t.failures = 0 AND t.delivered_at IS NOT NULL AS proven
+    t.failures = 0 AND t.delivered_at IS NOT NULL AS proven, n.request_id,
+    (SELECT r.traceparent FROM request r WHERE r.id = n.request_id) AS traceparent
 
 -- name: lock_targets: In the order of their ids: no deadlock with another process that writes down what it has told.
 SELECT id FROM target WHERE id IN (SELECT target_id FROM notice WHERE id = ANY (%(ids)s::uuid[]))

@@ -17,6 +17,7 @@ class Claimed:
     """A notice that is this process's to tell for now: for the `attempts`th time.
 
     address, failures: of its target. proven: it has taken what it was told last.
+    traceparent: of the request's span, for the target; of its caller's, as the ledger has it.
     """
 
     id: UUID
@@ -27,7 +28,9 @@ class Claimed:
     payload: dict[str, Any]
     address: str
     failures: int
-    proven: bool
+    proven: bool = False
+    request_id: UUID | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def _headers(task: Task, notice: Claimed) -> dict[str, Any]:
         "argsrepr": f"('{notice.event} {id}',)",
         "kwargsrepr": "{}",
         "origin": f"enrichd@{socket.gethostname()}",
+        **({"traceparent": notice.traceparent} if notice.traceparent else {}),
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from manager.steps.tell import task, webhook
 from manager.steps.tell.message import Came, Claimed, for_notify
 from manager.steps.tell.standing import keep_targets, patience, wait_after
 from manager.targets import Channel, Named, Task, Webhook, parse
+from manager.traces import written
 
 log = get_logger(__name__)
 
@@ -61,14 +62,15 @@ def tell(context: Context, account: Account) -> list[Wake]:
         note_needs(connection, context.settings, account.id)
         old = {"account_id": account.id, "patience": patience(context.settings)}
         execute(connection, SQL.abandon_old, old)
-        return _Telling(context.settings, account, connection).run()
+        return _Telling(context, account, connection).run()
 
 
 class _Telling:
     """One run: what is being told in threads, and since when."""
 
-    def __init__(self, settings: Settings, account: Account, connection: Connection[Any]) -> None:
-        self._settings = settings
+    def __init__(self, context: Context, account: Account, connection: Connection[Any]) -> None:
+        self._settings = context.settings
+        self._tracer = context.tracer
         self._account = account
         self._connection = connection
         self._pool = ThreadPoolExecutor(MOST, "tell")
@@ -123,11 +125,18 @@ class _Telling:
             if isinstance(address, Channel):
                 channels.append((notice, address))
                 continue
-            future = self._pool.submit(deliver, self._settings, address, notice, name)
+            said = replace(notice, traceparent=self._traceparent(notice))
+            future = self._pool.submit(deliver, self._settings, address, said, name)
             self._under_way[future] = (notice, time.monotonic())
         if channels:
             self._write_down([Try(it, 0.0, Came(), 0.0) for it, _ in channels], channels)
         return len(taken)
+
+    def _traceparent(self, notice: Claimed) -> str | None:
+        """Of the request's span, so that what the target does is of the same trace."""
+        if self._tracer is None or notice.request_id is None:
+            return None
+        return written(self._tracer.request(notice.request_id, notice.traceparent))
 
     def _come(self) -> list[Try]:
         """What has come, or takes longer than anything may (a look-up of a name knows no limit)."""

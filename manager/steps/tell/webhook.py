@@ -47,6 +47,8 @@ def post(settings: Settings, hook: Webhook, notice: Claimed, name: str | None) -
             f"such as {{ {name or hook.host!r} = ['whsec_…'] }}"
         )
     signed = headers(notice.id, int(time.time()), body, secrets)
+    if notice.traceparent:
+        signed["traceparent"] = notice.traceparent
     deadline = time.monotonic() + settings.notify_timeout
     try:
         addresses = Guard(settings.notify_allow).addresses(hook)
