@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 from typing import get_args
 
+import celery.apps.worker
+
 from manager import faultpoint
 from manager.errors import ConfigurationError, EnrichdError, UnavailableError
 from manager.ledger.connect import Ledger
-from manager.logs import configure
+from manager.logs import Event, configure
+from manager.logs.output import say_at_a_signal
 from manager.settings import Settings, load_settings
 from manager.steps.registry import Queue as Kind
 from tasks import listener, names
@@ -58,6 +61,11 @@ def concurrency(settings: Settings, kinds: list[str]) -> int:
     return min(settings.worker_concurrency + sum(others), max(MOST, settings.worker_concurrency))
 
 
+def _say(said: str, *_: object) -> None:
+    """What Celery says when it is stopped, as a line of the logs."""
+    say_at_a_signal(__name__, Event("worker.stopping", {"said": said.strip()}))
+
+
 def main() -> int:
     """Run until a signal; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tasks")
@@ -87,6 +95,7 @@ def main() -> int:
         app.Beat(loglevel=settings.log_level, quiet=True, redirect_stdouts=False).run()
         return 0
     register(app, settings, heartbeat)
+    celery.apps.worker.safe_say = _say  # or it prints to standard error, whatever the format is
     worker = app.Worker(
         hostname=names.claim(kinds, app.ledger_id),
         queues=[name for kind in kinds for name in queue_names(settings, kind)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 
 import psutil
@@ -104,3 +105,18 @@ def test_sigterm_drains_within_the_configured_time_and_leaves_nothing(world: Wor
         assert connection.execute(query).fetchone() == (0,)
     daemon.start()
     assert request.wait(60).settled == 400
+
+
+def test_every_line_from_start_to_stop_is_json(world: World) -> None:
+    enrich(world)
+    daemon = world.daemons[0]
+    for process in daemon.processes("tasks", "enrichd.quick"):
+        process.kill()
+    enrich(world)
+    assert daemon.stop(60)
+    told = daemon.log.read_text().splitlines()
+    odd = [it for it in told if not it.startswith("{")]
+    assert all(it.startswith(("enrichd is up", "account ", "look: ")) for it in odd), odd
+    lines = [json.loads(it) for it in told if it.startswith("{")]
+    assert all({"timestamp", "level", "event"} <= it.keys() for it in lines)
+    assert "worker: Warm shutdown (MainProcess)" in {it.get("said") for it in lines}
