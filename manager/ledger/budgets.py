@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from manager.errors import ConfigurationError
-from manager.ledger.execute import execute, rows
+from manager.ledger.execute import execute, one, rows
 from manager.ledger.sql import Statements
 from manager.settings import Settings
 
@@ -132,14 +132,19 @@ class BudgetStanding:
     @property
     def turns(self) -> str:
         """When its day or month ends, by its own clock: `2026-11-27 00:00 UTC`."""
-        zone = ZoneInfo(self.timezone)
-        return f"{self.until.astimezone(zone):%Y-%m-%d %H:%M} {self.timezone}"
+        zone: tzinfo
+        try:
+            zone, name = ZoneInfo(self.timezone), self.timezone
+        except (KeyError, OSError):  # a caller's machine may not know what the daemon's knows
+            zone, name = UTC, "UTC"
+        return f"{self.until.astimezone(zone):%Y-%m-%d %H:%M} {name}"
 
 
 def keep(connection: Connection[Any], settings: Settings) -> None:
     """Write prices and budgets into the ledger as the configuration has them.
 
-    Raises ConfigurationError for a budget of an account that the ledger does not have.
+    Raises ConfigurationError for a budget of an account that the ledger does not have, or in a time
+    zone that Postgres does not know: nobody could enqueue or buy any more.
     """
     for account in settings.served:
         prices = {endpoint: str(credits) for endpoint, credits in account.prices.items()}
@@ -152,6 +157,11 @@ def keep(connection: Connection[Any], settings: Settings) -> None:
         raise ConfigurationError(
             f"budgets name the account {', '.join(sorted(unknown))}, which the ledger does not "
             "have. Correct the name, or give it a table [accounts.NAME]."
+        )
+    if budgets and not one(connection, CONFIGURED.knows_timezone, bool, parameters):
+        raise ConfigurationError(
+            f"budget_timezone is {settings.budget_timezone!r}, which Postgres does not know. "
+            "Take a name of pg_timezone_names, such as UTC or Europe/Berlin."
         )
     execute(connection, CONFIGURED.keep_budgets, parameters)
 

@@ -37,7 +37,7 @@ def _is_tag(value: str) -> str:
 def _is_timezone(value: str) -> str:
     try:
         return ZoneInfo(value).key
-    except (OSError, ValueError, ModuleNotFoundError):
+    except (KeyError, OSError, ValueError):  # what a name that is none may lead to
         raise ValueError("is no time zone, such as UTC or Europe/Berlin") from None
 
 

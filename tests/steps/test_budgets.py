@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from manager import BudgetError, Manager
+from manager import BudgetError, ConfigurationError, Manager, Settings
 from manager.ledger import migrate
 from manager.ledger.budgets import BudgetStanding, standing
 from manager.operator.chosen import Kind, choose
@@ -459,3 +461,28 @@ def test_adding_up_changes_no_sum(budgeted: Budgeted) -> None:
     assert driver.value(days) == spread
     assert driver.value("SELECT count(*) FROM day_counter WHERE level = 0") == 0
     assert driver.value("SELECT count(*) FROM day_counter WHERE level = 2") > 0
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../UTC", "", "Europe"])
+def test_what_is_no_time_zone_is_refused_in_words(driver: Driver, zone: str) -> None:
+    given = driver.context.settings.model_dump() | {"budget_timezone": zone}
+    with pytest.raises(ValidationError, match="is no time zone, such as UTC"):
+        Settings.model_validate(given)
+
+
+def test_a_time_zone_that_postgres_does_not_know_is_refused_before_it_stops_everybody(
+    budgeted: Budgeted,
+) -> None:
+    driver = budgeted({"per": "day", "credits": 20})
+    with pytest.raises(ConfigurationError, match="which Postgres does not know"):
+        budgeted({"per": "day", "credits": 10}, budget_timezone="localtime")
+    driver.enqueue(1)
+    assert stands(driver).timezone == "UTC"
+
+
+def test_a_caller_that_does_not_know_the_time_zone_is_told_the_turn_in_utc(
+    budgeted: Budgeted,
+) -> None:
+    known = stands(budgeted({"per": "day", "credits": 20}, budget_timezone="Asia/Tokyo"))
+    assert known.turns.endswith(" 00:00 Asia/Tokyo")
+    assert replace(known, timezone="Not/Here").turns.endswith(" 15:00 UTC")

@@ -14,6 +14,9 @@ WHERE price.credits <> excluded.credits
 SELECT DISTINCT b.account FROM jsonb_to_recordset(%(budgets)s::jsonb) AS b (account text)
 WHERE b.account IS NOT NULL AND NOT EXISTS (SELECT FROM account a WHERE a.name = b.account)
 
+-- name: knows_timezone: Whether Postgres knows the time zone, too: Python brings a list of its own.
+SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %(timezone)s) AS known
+
 -- name: keep_budgets: The budgets, as the configuration says. One that has changed is looked at anew.
 WITH wanted AS (
     SELECT b.name, a.id AS account_id, b.tag, b.per, %(timezone)s AS timezone, b.credits, b.records, b.hard
