@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from manager import BudgetError, ConfigurationError, Manager, Settings
-from manager.ledger import migrate
+from manager.ledger import budgets, migrate
 from manager.ledger.budgets import BudgetStanding, standing
+from manager.ledger.execute import rows
+from manager.ledger.sql import Statement
 from manager.operator.chosen import Kind, choose
 from manager.operator.listing import page
 from manager.operator.status import status
@@ -486,3 +490,33 @@ def test_a_caller_that_does_not_know_the_time_zone_is_told_the_turn_in_utc(
     known = stands(budgeted({"per": "day", "credits": 20}, budget_timezone="Asia/Tokyo"))
     assert known.turns.endswith(" 00:00 Asia/Tokyo")
     assert replace(known, timezone="Not/Here").turns.endswith(" 15:00 UTC")
+
+
+@pytest.mark.parametrize(
+    ("zone", "changes"),
+    [
+        ("America/Havana", "2026-11-01 04:00Z"),  # midnight comes twice
+        ("Atlantic/Azores", "2026-10-25 00:00Z"),
+        ("Asia/Beirut", "2026-03-28 22:00Z"),  # there is no midnight
+        ("America/St_Johns", "2026-11-01 04:30Z"),
+        ("Asia/Kolkata", "2026-11-01 18:30Z"),
+    ],
+)
+def test_each_moment_is_in_one_day_and_the_days_follow_on_each_other(
+    budgeted: Budgeted, zone: str, changes: str
+) -> None:
+    driver = budgeted({"per": "day", "credits": 20}, budget_timezone=zone)
+    around = datetime.fromisoformat(changes)
+    at_that_time = str(budgets.SQL.standing).replace("clock_timestamp()", "%(now)s::timestamptz")
+    days = set()
+    with driver.context.ledger.connect() as connection:
+        for half_hours in range(-60, 60):
+            now = around + half_hours * timedelta(minutes=30)
+            parameters = budgets.asked() | {"now": now}
+            [found] = rows(connection, Statement(at_that_time), BudgetStanding, parameters)
+            assert found.since <= now < found.until
+            days.add((found.since, found.until))
+    followed = sorted(days)
+    assert len(followed) >= 3
+    for (_, until), (since, _) in pairwise(followed):
+        assert until == since

@@ -12,8 +12,15 @@ SELECT b.name, a.name AS account, b.tag, b.per, b.timezone, b.hard, b.credits, b
        waiting.dearest, waiting.unpriced
 FROM budget b LEFT JOIN account a ON a.id = b.account_id
 CROSS JOIN LATERAL (
-    SELECT date_trunc(b.per, clock_timestamp() AT TIME ZONE b.timezone) AT TIME ZONE b.timezone AS since,
-           (date_trunc(b.per, clock_timestamp() AT TIME ZONE b.timezone) + ('1 ' || b.per)::interval)
+    -- where clocks are put back at midnight a day begins twice, and Postgres means the second time: till then
+    -- it is still the day before, else what is bought in that hour would count in neither
+    SELECT CASE WHEN date_trunc(b.per, now AT TIME ZONE b.timezone) AT TIME ZONE b.timezone > now
+                THEN now - interval '1 hour' ELSE now END AS moment
+    FROM (SELECT clock_timestamp() AS now) c
+) m
+CROSS JOIN LATERAL (
+    SELECT date_trunc(b.per, m.moment AT TIME ZONE b.timezone) AT TIME ZONE b.timezone AS since,
+           (date_trunc(b.per, m.moment AT TIME ZONE b.timezone) + ('1 ' || b.per)::interval)
            AT TIME ZONE b.timezone AS until
 ) p
 CROSS JOIN LATERAL (

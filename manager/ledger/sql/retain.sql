@@ -360,7 +360,8 @@ WITH taken AS (
 INSERT INTO waiting_counter (lane_id, tag, amount)
 SELECT lane_id, tag, sum(amount) FROM taken GROUP BY lane_id, tag HAVING sum(amount) <> 0
 
--- name: add_up_hours: Makes one of the rows that each number of an hour has got since the last time.
+-- name: add_up_hours: Makes one of the rows that each number of an hour has got since the last time; an hour that
+-- comes twice, when clocks are put back, is two.
 WITH since AS MATERIALIZED (
     SELECT date_trunc('hour', min(at) AT TIME ZONE %(timezone)s) AT TIME ZONE %(timezone)s AS at
     FROM day_counter WHERE level = 0
@@ -372,7 +373,8 @@ WITH since AS MATERIALIZED (
 )
 INSERT INTO day_counter (at, level, account_id, lane_id, endpoint, tag, name, amount)
 SELECT min(at), 1, account_id, lane_id, endpoint, tag, name, sum(amount) FROM taken
-GROUP BY date_trunc('hour', at AT TIME ZONE %(timezone)s), account_id, lane_id, endpoint, tag, name
+GROUP BY date_trunc('hour', at AT TIME ZONE %(timezone)s), (at AT TIME ZONE %(timezone)s) - (at AT TIME ZONE 'UTC'),
+    account_id, lane_id, endpoint, tag, name
 HAVING sum(amount) <> 0
 
 -- name: add_up_days: Makes one of the hours of the oldest day that ended two months ago. No budget needs them.
