@@ -85,7 +85,8 @@ def show(
     else:
         of_jobs = () if metadata else OF_JOBS
         names = (*columns, *NUMBERS, *of_jobs, *WAITS[:2])
-        show_list([_shown(it) for it in found], names, as_json=False)
+        none = dict.fromkeys(columns, "none")
+        show_list([none | _shown(it) for it in found], names, as_json=False)
 
 
 def moment(option: str, text: str, zone: str) -> datetime:
@@ -103,7 +104,8 @@ def moment(option: str, text: str, zone: str) -> datetime:
 
 
 def _shown(it: Group) -> dict[str, Any]:
-    return asdict(it) | {
+    known = {name: value for name, value in asdict(it).items() if value not in (None, "")}
+    return known | {
         "credits": amount(it.credits),
         "jobs": None if it.jobs is None else f"{it.jobs:,g}",
         "fill": None if it.fill is None else f"{it.fill:.0%}",

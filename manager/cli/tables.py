@@ -7,6 +7,7 @@ below; where even they do not fit, each object has a paragraph.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,7 +39,10 @@ TITLES = {
 }
 # What is made shorter when a line is too long, the last of them first.
 CAN_BE_CUT = ("why", "reason", "sentence", "standing", "metadata", "identifier", "fields")
+# How a number is written with its unit: ~1,200, 3.5 MB, 40%, 12 s.
+NUMBER = re.compile(r"|(~|-|≤ ?)?[0-9][0-9.,]*(%| ?(B|kB|MB|GB|s|min|h))?")
 STATES = ("state", "whose", "status", "stage", "paused", "slot")
+CORE = (*STATES, "tag")
 # An id's beginning that tells the millisecond in which it was made.
 SHORT_ID = len("01a218c0-22b8")
 LEAST, GAP, INDENT = 16, 2, "    "
@@ -47,7 +51,11 @@ MOST_LINES = 4
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column as it is written. `core`: a number, a state, a time or an id, which is never cut."""
+    """A column as it is written.
+
+    `core`: what the row is of, a number, a state, a time or an id, which is never cut, and never
+    stands below where nothing says what it is.
+    """
 
     name: str
     title: str
@@ -79,10 +87,10 @@ def table(
     listed: Sequence[Mapping[str, Any]], names: Sequence[str], width: int | None
 ) -> list[str]:
     """The lines of a table of at most that width; None: as wide as it is."""
-    whole = [_column(name, [row[name] for row in listed]) for name in names]
+    whole = [_column(name, [row[name] for row in listed], name == names[0]) for name in names]
     if width is None or (_least(whole) <= width and all(map(_is_short, whole))):
         return _lines(whole, width)
-    made = [_shortened(it) for it in whole]
+    made = [_shortened(it) for it in whole if any(it.cells)] or whole
     if _least(made) <= width:
         return _lines(made, width)
     core = [it for it in made if it.core]
@@ -127,12 +135,14 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _column(name: str, values: Sequence[Any]) -> _Column:
-    numeric = all(isinstance(it, int | None) for it in values) and name != "slot"
+def _column(name: str, values: Sequence[Any], first: bool) -> _Column:
+    texts = [_cell(it) for it in values]
+    cuttable = name in CAN_BE_CUT
+    numeric = name != "slot" and not cuttable and all(map(NUMBER.fullmatch, texts)) and any(texts)
     timed = any(isinstance(it, datetime) for it in values)
-    core = numeric or timed or name in STATES or name.endswith("_id")
+    core = numeric or timed or first or name in CORE or name.endswith("_id")
     title = TITLES.get(name, name.replace("_", " "))
-    return _Column(name, title, [_cell(it) for it in values], numeric, core)
+    return _Column(name, title, texts, numeric and not timed, core)
 
 
 def _shortened(column: _Column) -> _Column:

@@ -81,6 +81,15 @@ def test_at_40_columns_each_has_a_paragraph() -> None:
     assert max(map(cells, lines)) <= 40
 
 
+def test_where_numbers_do_not_fit_each_has_its_title_and_the_row_its_name() -> None:
+    names = ("period", "requests", "not_found", "fill", "wait_median", "size", "frees")
+    values = ("2026-11-26", 3, 123, "92%", "4 s", "304.0 kB", None)
+    lines = table([dict(zip(names, values, strict=True))], names, 40)
+    assert " ".join("  ".join(lines).split()) == (
+        "period 2026-11-26 requests 3 not found 123 fill 92% wait median 4 s size 304.0 kB"
+    )
+
+
 texts = st.text(max_size=60)
 rows = st.lists(
     st.fixed_dictionaries(
