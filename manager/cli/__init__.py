@@ -157,7 +157,7 @@ def main() -> None:
         if not isinstance(raised, TROUBLE):
             raise
         trouble = named(raised)
-        print(f"enrichd: {trouble}", file=sys.stderr)
+        print(f"enrichd: {trouble}{_way_out(trouble)}", file=sys.stderr)
         sys.exit(exit_code(trouble))
 
 
@@ -172,6 +172,13 @@ def exit_code(error: EnrichdError) -> int:
             return 4
         case _:
             return 1
+
+
+def _way_out(error: EnrichdError) -> str:
+    """Who looks for why a server is away."""
+    if not isinstance(error, UnavailableError) or "cannot be reached" not in str(error):
+        return ""
+    return f"{'' if str(error).endswith('.') else '.'} `enrichd doctor` says what to do."
 
 
 def _write_no_more() -> None:

@@ -16,16 +16,18 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from manager.cli.filters import filter_options, given_by
+from manager.cli.filters import filter_options, given_by, options_named
 from manager.cli.options import (
     DataDir,
     Json,
+    answered,
     ask_first,
     print_json,
     print_line,
     settings_for,
 )
 from manager.errors import InvalidRequestError
+from manager.operator.accounts import standing
 from manager.operator.actions import (
     ACTIONS,
     Action,
@@ -129,7 +131,11 @@ def chosen(
         )
     if ids:
         given = {**given, "id": ",".join(whole_ids(context, kind, ids))}
-    return choose(kind, given).fixed
+    if account := given.get("account"):
+        with context.ledger.connect() as connection:
+            standing(connection, account)
+    with options_named(kind):
+        return choose(kind, given).fixed
 
 
 def act(
@@ -155,7 +161,7 @@ def act(
         return
     if shown.count and not (named and which.effect == "safe"):
         if not as_json:
-            print_line(f"{shown.sentence} {which.note}".rstrip())
+            print_line(_said(which, shown))
         confirm(which, shown.count, yes=yes, as_json=as_json)
     done = perform(context, action, what, values, who)
     _tell(which, done, as_json)
@@ -168,7 +174,8 @@ def confirm(action: Action, count: int, *, yes: bool, as_json: bool) -> None:
     if yes or as_json or action.effect == "safe":
         ask_first("Go on?", yes=yes, as_json=as_json)
         return
-    typed = typer.prompt(f"Type {count} to go on", default="", show_default=False)
+    with answered():
+        typed = typer.prompt(f"Type {count} to go on", default="", show_default=False)
     if typed.replace(",", "").strip() != str(count):
         print_line("Nothing was done.")
         raise typer.Exit(1)
@@ -179,7 +186,11 @@ def _show(action: Action, shown: Preview, as_json: bool) -> None:
         credits = None if shown.credits is None else float(shown.credits)
         print_json({"action": action.name, "dry_run": True} | asdict(shown) | {"credits": credits})
     else:
-        print_line(f"{shown.sentence} {action.note}".rstrip())
+        print_line(_said(action, shown))
+
+
+def _said(action: Action, shown: Preview) -> str:
+    return f"{shown.sentence} {action.note}".rstrip() if shown.count else shown.sentence
 
 
 def _tell(action: Action, done: Done, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from manager.cli.account_column import check_account
 from manager.cli.options import Account, DataDir, Json, examples, print_json, settings_for
 from manager.cli.tables import show_list
 from manager.errors import amount
@@ -20,7 +21,9 @@ def budgets(account: Account = None, data_dir: DataDir = None, as_json: Json = F
 
     expected is what will have been spent by then at the pace of the last day.
     """
-    found = listed(settings_for(data_dir), account)
+    settings = settings_for(data_dir)
+    check_account(settings, account)
+    found = listed(settings, account)
     if as_json:
         print_json([it.as_dict() for it in found])
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from inspect import Parameter
 from typing import Annotated, Any
 
@@ -44,9 +45,22 @@ def given_by(kind: Kind, arguments: Mapping[str, Any]) -> dict[str, str]:
                 given[name] = "1"
             case list() as pairs:
                 given |= dict(map(_metadata, pairs))
+            case str() as value if not value.strip():  # of a variable that is not set: not all
+                raise InvalidRequestError(f"--{name} is empty: say which, or leave it out.")
             case value:
                 given[name] = str(value)
     return given
+
+
+@contextmanager
+def options_named(kind: Kind) -> Iterator[None]:
+    """Errors that name a filter, or how the list is shown, name the option."""
+    try:
+        yield
+    except InvalidRequestError as error:
+        if str(error).partition(":")[0] in {*FILTERS[kind], "sort", "after"}:
+            raise InvalidRequestError(f"--{error}") from None
+        raise
 
 
 def _metadata(text: str) -> tuple[str, str]:

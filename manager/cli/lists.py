@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from inspect import Parameter, Signature
@@ -14,12 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from manager.cli.account_column import account_column
-from manager.cli.filters import filter_options, given_by
+from manager.cli.filters import filter_options, given_by, options_named
 from manager.cli.options import DataDir, Json, settings_for
 from manager.cli.tables import show_list
 from manager.errors import InvalidRequestError
 from manager.ledger.connect import Ledger
-from manager.operator.chosen import FILTERS, Chosen, Kind, choose
+from manager.operator.chosen import Chosen, Kind, choose
 from manager.operator.listing import SORTS, Row, default, export, page
 from manager.settings import Settings
 
@@ -76,7 +75,7 @@ def lister(
                 raise InvalidRequestError(f"{metavar} goes with no filters.")
             shown(settings, id, as_json)
             return
-        with _options_named(kind):
+        with options_named(kind):
             chosen = choose(kind, given)
             _list(settings, chosen, sort, limit, after, format, as_json)
 
@@ -126,17 +125,6 @@ def _parameters(kind: Kind, metavar: str | None) -> Iterator[Parameter]:
     yield parameter("format", Format, ListFormat.TABLE)
     yield parameter("data_dir", DataDir, None)
     yield parameter("as_json", Json, False)
-
-
-@contextmanager
-def _options_named(kind: Kind) -> Iterator[None]:
-    """Errors that name a filter, or how the list is shown, name the option."""
-    try:
-        yield
-    except InvalidRequestError as error:
-        if str(error).partition(":")[0] in {*FILTERS[kind], "sort", "after"}:
-            raise InvalidRequestError(f"--{error}") from None
-        raise
 
 
 def plain(row: Row) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import os
 import shlex
 import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,9 +30,23 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _not_empty(account: str | None) -> str | None:
+    """A variable that is not set means no account, least of all the default one."""
+    if account is not None and not account.strip():
+        raise InvalidRequestError("--account is empty: say which, or leave it out.")
+    return account
+
+
 Account = Annotated[
     str | None,
-    typer.Option("--account", metavar="NAME", help="The account that is meant, by its name."),
+    typer.Option(
+        "--account",
+        metavar="NAME",
+        help="The account that is meant, by its name.",
+        callback=_not_empty,
+    ),
 ]
 Endpoint = Annotated[
     str | None,
@@ -63,7 +79,21 @@ def ask_first(question: str, *, yes: bool, as_json: bool) -> None:
         return
     if as_json:
         raise InvalidRequestError("--json asks no questions; add --yes.")
-    typer.confirm(question, abort=True)
+    with answered():
+        sure = typer.confirm(question)
+    if not sure:
+        print_line("Nothing was done.")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """Where nobody answers the question within, say so and end the program."""
+    try:
+        yield
+    except typer.Abort:
+        print_line("\nNothing was done: nobody answered. --yes does not ask.")
+        raise typer.Exit(1) from None
 
 
 def print_json(value: Any) -> None:
@@ -91,5 +121,11 @@ def program() -> str:
     return shlex.quote(str(script) if len(script.parts) > 1 else f"./{script}")
 
 
-def _plain(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _plain(value: Any) -> str | float:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case Decimal():
+            return float(value)
+        case _:
+            return str(value)

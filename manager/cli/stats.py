@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from manager.cli.account_column import check_account
 from manager.cli.options import Account, DataDir, Json, examples, print_json, settings_for
 from manager.cli.tables import show_list
 from manager.errors import InvalidRequestError, amount
@@ -61,6 +62,7 @@ def show(
     seconds. What retention has removed is still counted, but for --metadata.
     """
     settings = settings_for(data_dir)
+    check_account(settings, account)
     asked = "day" if metadata is None else ""
     dimensions = [it.strip() for it in (asked if by is None else by).split(",") if it.strip()]
     zone = settings.budget_timezone

@@ -66,7 +66,7 @@ def wait_timeout(
     again: str = "wait again",
 ) -> WaitTimeoutError:
     """The error of a wait that ran out: what was seen last, why nothing since, how to go on."""
-    text = f"Request {request_id} was not finished after {timeout:g} seconds:"
+    text = f"Request {request_id} was not finished after {timeout:g} s:"
     if seen is not None:
         text += f" {seen.settled:,} of {seen.total:,} identifiers are settled."
     if trouble is not None:

@@ -19,6 +19,7 @@ from manager.ledger.connect import Ledger
 from manager.ledger.execute import execute, first, one, rows
 from manager.ledger.sql import Statements
 from manager.operator.record import Record, unrecorded
+from manager.operator.words import counted
 from manager.settings import Settings
 from manager.steps.account import SQL as ACCOUNT
 from manager.steps.account import Standing
@@ -144,7 +145,8 @@ def remove(settings: Settings, name: str) -> None:
         pending = one(connection, SQL.pending, int, parameters)
         if found.live_jobs or pending:
             raise ConflictError(
-                f"The account {name!r} has {found.live_jobs} live job(s) and {pending} "
-                "enrichment(s) that wait. Cancel its requests and let its jobs end, then remove it."
+                f"The account {name!r} has {counted(found.live_jobs, 'live job')} and "
+                f"{counted(pending, 'identifier')} waiting. Cancel its requests and let its jobs "
+                "end, then remove it."
             )
         execute(connection, SQL.remove, parameters)

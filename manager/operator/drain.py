@@ -84,7 +84,7 @@ def wait(
             return
         if deadline is not None and time.monotonic() >= deadline:
             raise WaitTimeoutError(
-                f"Not drained after {timeout:g} seconds: {'; '.join(map(str, waited_for))}. "
+                f"Not drained after {timeout:g} s: {'; '.join(map(str, waited_for))}. "
                 "Nothing new is submitted until `enrichd resume`; `enrichd drain` waits on."
             )
         time.sleep(LOOK if deadline is None else min(LOOK, max(0.0, deadline - time.monotonic())))

@@ -50,7 +50,8 @@ def whole_id(connection: Connection[Any], kind: Kind, text: str) -> str:
     """
     found = beginning_with(connection, kind, text, SHOWN + 1)
     if not found:
-        shown = text if text.isprintable() and len(text) <= 80 else repr(text[:80])
+        plain = text.strip() and text.isprintable() and len(text) <= 80
+        shown = text if plain else repr(text[:80])
         raise NotFoundError(f"There is no {NOUNS[kind]} {shown} in the ledger.")
     if len(found) > 1:
         more = ", …" if len(found) > SHOWN else ""

@@ -222,7 +222,7 @@ class FakeManager(Manager):
             return wait_timeout(now.id, timeout, now)
         waiting = self.waiting
         return WaitTimeoutError(
-            f"Request {now.id} was not finished after {self._patience:g} seconds, and the fake "
+            f"Request {now.id} was not finished after {self._patience:g} s, and the fake "
             f"manager has no more patience: nobody has settled {', '.join(waiting[:10])}"
             f"{' and more' if len(waiting) > 10 else ''}. Give it `answers` or a `default` before "
             "the wait, or call settle() in another thread."

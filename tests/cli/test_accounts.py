@@ -83,9 +83,7 @@ def test_an_account_with_identifiers_that_wait_is_not_removed(
     request = Manager(settings).enqueue("domains", ["stripe.com"], account=second)
     refused = alone("accounts", "remove", second, "--yes")
     assert refused.code == 1
-    assert (
-        f"The account '{second}' has 0 live job(s) and 1 enrichment(s) that wait" in refused.error
-    )
+    assert f"The account '{second}' has 0 live jobs and 1 identifier waiting" in refused.error
     assert alone("cancel", str(request.id)).code == 0
     assert alone("accounts", "remove", second, stdin=b"n\n").code == 1
     assert alone("accounts", "remove", second, "--json").code == 2

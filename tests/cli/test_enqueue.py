@@ -148,7 +148,7 @@ def test_a_wait_that_runs_out_ends_with_4_and_the_request_goes_on(
     finally:
         here("resume")
     assert done.code == 4
-    assert "was not finished after 0.2 seconds: 0 of 1 identifiers are settled" in done.err
+    assert "was not finished after 0.2 s: 0 of 1 identifiers are settled" in done.err
     assert (done.json["total"], done.json["finished"]) == (1, False)
     assert re.search(f"wait again: .* wait {done.json['request_id']} --data-dir ", done.err)
     waited = here("wait", done.json["request_id"], "--timeout", "60", "--json")

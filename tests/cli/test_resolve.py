@@ -41,7 +41,9 @@ def test_an_operator_can_have_an_unresolved_job_sent_again(
 
 
 def send_again(alone: Call, submitting: str) -> None:
-    assert alone("resolve", submitting, "--send-again", "--dry-run").code == 0
+    shown = alone("resolve", submitting, "--send-again", "--dry-run")
+    assert shown.code == 0
+    assert "1 job, 1 identifier. It buys 1 record at most; prices are not set." in shown.out
     assert alone("jobs", submitting, "--json").json["state"] == "submitting"
     done = alone("resolve", submitting, "--send-again", "--yes")
     assert (done.code, done.out.splitlines()[-1]) == (0, f"Job {submitting} is submitted again.")

@@ -54,6 +54,7 @@ def test_without_postgres_every_command_ends_with_3_and_one_line(
     done = call(*command.split(), "--json", stdin=b"stripe.com\n")
     assert done.code == 3
     assert "cannot be reached" in done.error
+    assert done.error.endswith(" `enrichd doctor` says what to do.")
     assert "hunter2" not in done.err
 
 
@@ -87,3 +88,18 @@ def test_a_configuration_file_that_is_not_there_is_named(
     done = call("status")
     assert done.code == 2
     assert f"{tmp_path}/none.toml" in done.error
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("command", ["pause", "drain", "stats", "budgets", "slots", "status"])
+def test_an_account_that_is_empty_or_unknown_is_never_the_default_one(
+    alone: Call, command: str
+) -> None:
+    empty = alone(command, "--account", "")
+    assert (empty.code, empty.error) == (
+        2,
+        "enrichd: --account is empty: say which, or leave it out.",
+    )
+    unknown = alone(command, "--account", "nobody")
+    assert unknown.code == 1
+    assert "here is no account 'nobody' in the ledger" in unknown.out + unknown.err

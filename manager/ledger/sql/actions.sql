@@ -17,7 +17,8 @@ ANALYZE pg_temp.enrichd_action
 
 -- name: parts: How many objects and identifiers it is about, and the most records that it buys, by what they cost.
 SELECT a.name AS account, l.endpoint, count(DISTINCT s.object) AS objects, sum(s.identifiers)::bigint AS identifiers,
-       count(DISTINCT s.enrichment_id) FILTER (WHERE s.buys) AS records
+       count(DISTINCT s.enrichment_id) FILTER (WHERE s.buys)
+       + coalesce(sum(s.identifiers) FILTER (WHERE s.buys AND s.enrichment_id IS NULL), 0)::bigint AS records
 FROM enrichd_action s JOIN lane l ON l.id = s.lane_id JOIN account a ON a.id = l.account_id
 GROUP BY a.name, l.endpoint ORDER BY a.name, l.endpoint
 

@@ -19,8 +19,8 @@ ArgumentType = Literal["text", "integer", "span", "flag", "lines", "json"]
 
 LONGEST = 500
 LONGEST_SPAN = timedelta(days=36_500)
-_SPAN = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w)?\Z")
-_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800, None: 1}
+_SPAN = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w)\Z")
+_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 class Choice(Protocol):
@@ -165,8 +165,10 @@ class Ask:
     values: dict[str, Any]
 
 
-def span(text: str | timedelta | float) -> timedelta:
-    """A span of time: 90, 30min, 2h, 7d. Raises InvalidRequestError."""
+def span(text: str | timedelta) -> timedelta:
+    """A span of time: 30min, 2h, 7d. Without a unit it would be seconds for one and days for
+    another, who may buy what is not old yet. Raises InvalidRequestError.
+    """
     if isinstance(text, timedelta):
         value = text
     else:

@@ -46,7 +46,7 @@ REQUEST_ACTIONS = (
             "What waits is not bought, unless other requests want it too. What is in a job already "
             "is still bought, but no longer for these requests."
         ),
-        unless="It is finished.",
+        unless="What is chosen is finished already, or nothing is.",
     ),
     Action(
         "request",
@@ -79,7 +79,7 @@ REQUEST_ACTIONS = (
             ),
         ),
         note="What another open request wants more urgently stays as urgent.",
-        unless="It is finished, or has that priority.",
+        unless="What is chosen is finished, or has that priority already.",
     ),
     Action(
         "request",

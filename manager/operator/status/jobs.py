@@ -95,7 +95,7 @@ def _unresolved(looked: Looked, found: Troubled) -> Problem:
         return warning(
             "submission-unresolved",
             f"the vendor's answer to {counted(found.count, 'submission')} was lost {since}: "
-            "whether it has the job is being found out, and until then its slot is held. "
+            "whether it has the job is being found out, and until then its slot is held: "
             f"{_found_out(found)}",
             "Nothing need be done: it is taken up if the vendor has it, else sent again.",
             looked.row.name,
