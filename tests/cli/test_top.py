@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import time
@@ -73,6 +74,13 @@ def test_a_way_out_is_never_cut_however_narrow_it_is(width: int) -> None:
     assert " ".join(" ".join(problems).split()).endswith("Set the right key, then resume.")
 
 
+@pytest.mark.parametrize("width", [1, 5, 15, 38])
+def test_a_word_that_is_longer_than_a_line_is_broken(width: int) -> None:
+    id = str(UUID(int=0x01A218C022B870198ABC000000000001))
+    text = "".join("".join(line.plain.split()) for line in screen(found(id), width))
+    assert f"paused:{id}.Settherightkey" in text
+
+
 def test_it_never_has_more_lines_than_the_terminal() -> None:
     assert len(screen(found("long " * 400), 30, 10)) == 10
 
@@ -101,9 +109,11 @@ def test_without_a_terminal_it_is_printed_once_with_the_exit_code_of_status(
 
 @pytest.mark.slow
 @pytest.mark.integration
-@pytest.mark.parametrize("key", [b"q", b"\x03"])
+@pytest.mark.parametrize(
+    ("key", "code"), [(b"q", 0), (b"\x03", 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_in_a_terminal_it_has_a_screen_of_its_own_until_it_is_left(
-    settings: Settings, key: bytes
+    settings: Settings, key: bytes | signal.Signals, code: int
 ) -> None:
     variables = environment(
         ENRICHD_DATABASE_URL=settings.postgres,
@@ -126,9 +136,13 @@ def test_in_a_terminal_it_has_a_screen_of_its_own_until_it_is_left(
                 break
             written += more
         if not left and b"enrichd " in written:
-            left = bool(os.write(terminal, key))
+            left = True
+            if isinstance(key, bytes):
+                os.write(terminal, key)
+            else:
+                os.kill(pid, key)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
     assert b"\x1b[?1049h" in written
     assert b"\x1b[?1049l" in written
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from manager import Settings
-from tests.cli.conftest import Call
+from manager import Manager, Settings
+from tests.cli.conftest import ENRICHD, Call, environment
 
 
 @pytest.mark.daemon
@@ -103,3 +104,17 @@ def test_an_account_that_is_empty_or_unknown_is_never_the_default_one(
     unknown = alone(command, "--account", "nobody")
     assert unknown.code == 1
     assert "here is no account 'nobody' in the ledger" in unknown.out + unknown.err
+
+
+@pytest.mark.integration
+def test_who_has_closed_standard_input_is_told_that_nobody_answers(settings: Settings) -> None:
+    Manager(settings).enqueue("domains", ["stripe.com"])
+    variables = environment(
+        ENRICHD_DATABASE_URL=settings.postgres,
+        ENRICHD_REDIS_URL=settings.redis,
+        ENRICHD_DATABASE_SCHEMA=settings.database_schema,
+    )
+    line = ["sh", "-c", '"$0" requests cancel --all <&-', str(ENRICHD)]
+    done = subprocess.run(line, env=variables, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.endswith("Nothing was done: nobody answered. --yes does not ask.\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -29,32 +30,51 @@ def print_once(found: Now) -> None:
 
 
 def run(look: Callable[[], Now], interval: float) -> None:
-    """On a screen of its own, which fits the terminal however that is changed."""
-    resized = False
+    """On a screen of its own, which fits the terminal however that is changed. However it ends or
+    is stopped, the terminal is as it was.
+    """
+    told: set[int] = set()
 
-    def note(*_: Any) -> None:
-        nonlocal resized
-        resized = True
+    def leave(number: int, _: Any) -> None:
+        raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGWINCH, note)
+    handlers: dict[int, Any] = {
+        number: lambda it, _: told.add(it) for number in (signal.SIGWINCH, signal.SIGTSTP)
+    }
+    handlers |= dict.fromkeys((signal.SIGTERM, signal.SIGHUP), leave)
+    with suppress(KeyboardInterrupt), _handled(handlers):
+        while _show(look, interval, told):
+            with _handled({signal.SIGTSTP: signal.SIG_DFL}):
+                os.kill(os.getpid(), signal.SIGTSTP)
+
+
+def _show(look: Callable[[], Now], interval: float, told: set[int]) -> bool:
+    """Until it is left, or is to stop: then True."""
+    with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            found = look()
+            due = time.monotonic() + interval
+            _draw(live, found)
+            while (left := due - time.monotonic()) > 0:
+                if pressed(min(left, 0.2)) in QUIT:
+                    return False
+                if signal.SIGTSTP in told:
+                    told.clear()
+                    return True
+                if signal.SIGWINCH in told:
+                    told.clear()
+                    _draw(live, found)
+
+
+@contextmanager
+def _handled(handlers: Mapping[int, Any]) -> Iterator[None]:
+    """These signals, so; and as before afterwards."""
+    before = {number: signal.signal(number, it) for number, it in handlers.items()}
     try:
-        with (
-            suppress(KeyboardInterrupt),
-            _keys() as pressed,
-            Live(console=console, screen=True, auto_refresh=False) as live,
-        ):
-            while True:
-                found = look()
-                due = time.monotonic() + interval
-                _draw(live, found)
-                while (left := due - time.monotonic()) > 0:
-                    if pressed(min(left, 0.2)) in QUIT:
-                        return
-                    if resized:
-                        resized = False
-                        _draw(live, found)
+        yield
     finally:
-        signal.signal(signal.SIGWINCH, before)
+        for number, it in before.items():
+            signal.signal(number, it)
 
 
 def _draw(live: Live, found: Now) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.text import Text
 
+from manager.cli.width import folded
 from manager.operator.now import AccountNow, Backlog, Move, Now, Others, Period, Span, Timeline
 from manager.operator.problems import Problem
 from manager.operator.words import age, counted
@@ -49,12 +50,8 @@ def _problems(found: Now, several: bool, width: int) -> Iterator[Text]:
 
 def _wrapped(it: Problem, several: bool, width: int) -> Iterator[Text]:
     said = _printable(str(it) if several else it.sentence)
-    lines, rest = [], f"{it.severity} {said}"
-    while rest:
-        cut = len(rest) if len(rest) <= width else max(rest.rfind(" ", 0, width), 0) or width
-        lines.append(rest[:cut])
-        rest = rest[cut:].strip()
-        rest = f"  {rest}" if rest else ""
+    first, *rest = folded(f"{it.severity} {said}", max(width - 2, 1))
+    lines = [first, *(f"  {line}" for line in rest)]
     for number, line in enumerate(lines):
         text = Text(line)
         if number == 0:
@@ -139,7 +136,7 @@ def _backlog(lanes: Sequence[Backlog]) -> Iterator[str]:
     for it in lanes:
         about = "about " if it.uncounted else ""
         since = f", since {age(it.since)}" if it.since else ""
-        fields = f" with {len(it.fields)} fields" if it.fields else ""
+        fields = f" with {counted(len(it.fields), 'field')}" if it.fields else ""
         yield _printable(
             f"{'lane':<{MARGIN}}{it.endpoint} by {it.identifier_type.replace('_', ' ')}{fields}: "
             f"{about}{it.identifiers:,}{since}; {it.forecast}"
