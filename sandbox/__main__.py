@@ -19,6 +19,14 @@ from sandbox.settings import Settings
 from sandbox.vendor import Vendor
 
 
+EXAMPLES = """\
+examples:
+  enrichd sandbox --port 8461
+  enrichd sandbox --job-seconds '[60, 300]' --credits 1000
+  enrichd sandbox --fault '{"route": "submit", "kind": "status", "status": 503}'
+"""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run until told to stop; returns the exit code."""
     parser = _parser()
@@ -49,7 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sandbox", description="A local, faithful implementation of the vendor's batch API."
+        prog="sandbox",
+        description="A local, faithful implementation of the vendor's batch API.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXAMPLES,
     )
     parser.add_argument("--host", default=HOST, help=f"address to serve on ({HOST})")
     parser.add_argument("--port", type=int, default=8461, help="port; 0: a free one (8461)")

@@ -24,4 +24,6 @@ def actions(limit: Limit = 20, data_dir: DataDir = None, as_json: Json = False) 
     """
     with Ledger(settings_for(data_dir), "cli").connect() as connection:
         listed = [asdict(it) for it in last(connection, limit=limit)]
+    if not as_json:
+        listed = [it | {"filter": it["filter"] or "all"} for it in listed]
     show_list(listed, ("at", "who", "via", "action", "filter", "counts", "why"), as_json)

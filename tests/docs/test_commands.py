@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from docs.reference.commands import walk
+from manager.cli import COMMANDS
 from tests.docs.commands import cli, commands, quoted, refusal
 from tests.docs.pages import PAGES, ROOT, Block, all_blocks, name, prose
 
@@ -25,6 +26,13 @@ def test_the_commands_of_a_block_are_understood(block: Block) -> None:
 def test_the_commands_that_its_prose_names_are_there(page: Path) -> None:
     wrong = [it for line in quoted(prose(page)) if (it := refusal(line, whole=False))]
     assert wrong == []
+
+
+def test_the_readme_names_each_command() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    [table] = re.findall(r"^\| to \| commands \|\n(?:\|.*\n)+", text, re.MULTILINE)
+    named = {it.split()[0] for it in re.findall("`([^`]+)`", table)}
+    assert named == set(COMMANDS)
 
 
 def test_what_is_said_in_the_code_names_commands_that_are_there() -> None:
