@@ -18,7 +18,6 @@ from sandbox.server import DEFAULT_KEY, HOST, Server, listen, url_of, workspace
 from sandbox.settings import Settings
 from sandbox.vendor import Vendor
 
-
 EXAMPLES = """\
 examples:
   enrichd sandbox --port 8461

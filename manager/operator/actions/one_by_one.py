@@ -45,6 +45,7 @@ class OneByOne:
         """What it would do."""
         with ask.context.ledger.connect() as connection:
             parts = find_parts(connection, ask, self.find, None)
+        _check_file(ask, sum(it.objects for it in parts))
         return previewed(action, ask, parts)
 
     def perform(self, action: Action, ask: Ask, actor: Actor) -> Done:
@@ -52,6 +53,7 @@ class OneByOne:
         one raises what refuses it: NotFoundError, ConflictError, UnavailableError.
         """
         jobs = self._jobs(ask)
+        _check_file(ask, len(jobs))
         made: list[One] = []
         refused: list[str] = []
         for job_id in jobs:
@@ -94,3 +96,11 @@ class OneByOne:
         made = self.act(ask.context, job_id, ask.values, write_down)
         wake(ask.context.settings, account_of(ask.context, job_id).name)
         return made
+
+
+def _check_file(ask: Ask, jobs: int) -> None:
+    """Raise InvalidRequestError for a file that would be read for several jobs."""
+    if jobs > 1 and ask.values.get("file"):
+        raise InvalidRequestError(
+            f"A file has the results of one job; {jobs:,} are chosen. Say which one by its id."
+        )

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from manager import ConflictError, NotFoundError
+from manager import ConflictError, InvalidRequestError, NotFoundError
 from tests.operator.actions.acting import act, assert_true, failed, fulfilled, look
 from tests.steps.driver import LONG, Driver, armed, under_way
 
@@ -58,6 +58,15 @@ def test_a_submission_that_is_overtaken_by_the_cancellation_sends_nothing(driver
             act(driver, "job.cancel")
     driver.drain()
     driver.assert_bought_once(3)
+
+
+def test_a_file_is_of_one_job_alone(driver: Driver) -> None:
+    driver.accepted(2)
+    driver.accepted(3, first=10)
+    driver.drain()
+    for what in (look, act):
+        with pytest.raises(InvalidRequestError, match="of one job; 2 are chosen"):
+            what(driver, "job.merge", {}, file="results.jsonl")
 
 
 def test_several_are_given_up_and_what_is_refused_is_told(driver: Driver) -> None:
