@@ -173,6 +173,7 @@ def _alone(
         job = find(connection, account, job_id, due=False)
         if job is None:
             raise ConflictError(
-                f"The vendor never accepted job {job_id}; see `enrichd jobs {job_id}`."
+                f"The vendor never accepted job {job_id}; see `enrichd jobs {job_id}`, and "
+                "`enrichd resolve` where the answer was lost."
             )
         yield connection, job
