@@ -6,7 +6,7 @@ import psycopg
 from psycopg import errors
 from redis.exceptions import RedisError
 
-from manager.errors import ConfigurationError, EnrichdError, UnavailableError
+from manager.errors import ConfigurationError, EnrichdError, InvalidRequestError, UnavailableError
 from manager.redact import without_passwords
 
 TROUBLE = (EnrichdError, psycopg.Error, RedisError)
@@ -27,6 +27,8 @@ def named(error: Exception) -> EnrichdError:
             )
         case RedisError():
             return UnavailableError(f"Redis cannot be reached: {line}")
+        case psycopg.DataError():  # a NUL in a name, a number that is too large
+            return InvalidRequestError(f"Postgres knows no such value: {line}.")
         case _ if line.startswith("connection"):
             return UnavailableError(f"Postgres cannot be reached: {line}")
         case _:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Router
 
@@ -60,7 +60,11 @@ def make_app(
             Middleware(Proxies, settings=settings),
             Middleware(BodyLimit),
         ],
-        exception_handlers={HTTPException: refusing(pages, access), Exception: _failed},
+        exception_handlers={
+            HTTPException: refusing(pages, access),
+            ClientDisconnect: _gone,
+            Exception: _failed,
+        },
     )
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
     return app
@@ -79,3 +83,8 @@ def _guarded(context: Context, pages: Console | None, parts: Sequence[Part]) -> 
 async def _failed(_: Request, error: Exception) -> Response:
     """An error of ours: the log has it, who asked need not know more."""
     return PlainTextResponse("Something went wrong here; the log says what.\n", 500)
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    """Nobody reads it: who asked has gone in the middle of the request, which is no error."""
+    return Response(status_code=400)

@@ -2,12 +2,16 @@
 
 uvicorn ends what is idle between two requests, nothing else: what never sends a request, sends it
 byte by byte, or does not read its answer, stays for ever, and there may be any number of it.
+
+And an answer that breaks off must be seen to: to HTTP/1.0, which nginx speaks to what is behind it,
+the end of the connection is the end of the answer, and half a file would pass for a whole one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections import defaultdict
 from typing import Any
 
@@ -58,6 +62,31 @@ class Room:
         self._waiting[connection.port].pop(connection, None)
 
 
+class _Transport:
+    """asyncio's; while an answer is unfinished, its end is a reset and not an end of file."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        """After what was written."""
+        if self._connection.conn.our_state is h11.SEND_BODY:
+            self.abort()
+        else:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """At once."""
+        sock = self._transport.get_extra_info("socket")
+        if self._connection.conn.our_state is h11.SEND_BODY and sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+
 class Connection(H11Protocol):
     """uvicorn's, with a time for each part of a request and for the answer's being read."""
 
@@ -72,7 +101,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
-        super().connection_made(transport)
+        super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
         self.port = (self.server or ("", 0))[1] or 0
         _notice_the_dead(transport.get_extra_info("socket"))
         self.room.enter(self)

@@ -25,6 +25,9 @@ def refusing(
     async def refuse(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # registered for these alone
         status, why = error.status_code, str(error.detail)
+        if status == 405:
+            allowed = (error.headers or {}).get("Allow", "GET")
+            why = f"{request.method} is not answered here; {allowed} is."
         if "text/html" not in request.headers.get("accept", "") or status < 400:
             answer: Response = PlainTextResponse(why, status)
         elif pages is not None and getattr(request.state, "user", None) is not None:

@@ -5,9 +5,23 @@ from __future__ import annotations
 import asyncio
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 EVENTS = "text/event-stream"
+# nginx, and what took it over from nginx, would hold back what is sent bit by bit; or, of a long
+# file, take so much at once that for minutes it reads nothing more, and we end it as stalled.
+UNBUFFERED = {"X-Accel-Buffering": "no"}
+
+
+def answer(request: Request, response: Response) -> Response:
+    """The response; to HEAD its headers alone: the content may be long, or have no end."""
+    if request.method != "HEAD":
+        return response
+    made = Response(status_code=response.status_code, headers=dict(response.headers))
+    del made.headers["content-length"]
+    return made
 
 
 class Streams:

@@ -10,9 +10,12 @@ from starlette.testclient import TestClient
 
 from manager import Settings
 from manager.ledger import migrate
+from manager.steps.context import Context
 from manager.steps.webhook_token import hash_token
+from manager.web.app import make_app
 from tests.web.conftest import Serve
 from tests.web.ledger import run
+from tests.web.served import PATIENCE, running
 
 pytestmark = pytest.mark.integration
 
@@ -73,3 +76,18 @@ def test_without_a_schema_the_page_and_webhooks_still_answer(
     client = serve(database_schema=f"{settings.database_schema}_models")
     assert "Run <code>enrichd db upgrade</code>" in client.get("/").text
     assert client.post(f"/webhooks/{uuid4()}/some-token").status_code == 503
+
+
+def test_who_goes_in_the_middle_of_a_request_is_no_error(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(make_app(Context(settings, "web")), settings) as web:
+        half = web.connect(
+            b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
+        )
+        until_waiting = web.connect(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert until_waiting.recv(65_536)
+        half.close()
+        web.stop()
+        web.thread.join(PATIENCE)
+    assert [it.getMessage() for it in caplog.records if it.levelname == "ERROR"] == []

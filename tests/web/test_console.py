@@ -265,6 +265,32 @@ def test_a_stream_says_what_it_is_to_every_proxy(client: TestClient) -> None:
     assert 'data-stream="/live/jobs?state=failed"' in page
 
 
+def test_nobody_holds_a_file_back_either(client: TestClient, requests: list[UUID]) -> None:
+    """A proxy that took much of it at once would read nothing for minutes, and we would end it."""
+    for path in ("/enrichments/export.csv", f"/requests/{requests[0]}/results.csv"):
+        assert client.get(path).headers["x-accel-buffering"] == "no", path
+
+
+@pytest.mark.parametrize("path", ["/live/", "/live/jobs", "/enrichments/export.csv", "/jobs"])
+def test_a_head_is_answered_at_once(client: TestClient, path: str) -> None:
+    """Also where the content has no end."""
+    answer = client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/%00", "/vendor-jobs/test/%00", "/jobs/%00", "/jobs?reason=%00"]
+)
+def test_what_postgres_cannot_hold_is_no_fault_of_postgres(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code in (400, 404)
+
+
+def test_what_is_not_answered_here_says_what_is(client: TestClient) -> None:
+    answer = client.options("/jobs", headers={"accept": "text/html"})
+    assert answer.status_code == 405
+    assert re.search("OPTIONS is not answered here; .*GET.* is", texts(answer.text))
+
+
 def test_without_postgres_a_page_says_so(cut_off: TestClient) -> None:
     answer = cut_off.get("/jobs")
     assert answer.status_code == 503

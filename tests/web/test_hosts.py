@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
+from manager import Settings
+from manager.steps.context import Context
+from manager.web.access.hosts import REFUSAL
+from manager.web.app import make_app
 from tests.web.conftest import Serve
+from tests.web.served import running
 from tests.web.users import USERS
 
 pytestmark = pytest.mark.integration
@@ -43,13 +48,13 @@ def client(serve: Serve) -> TestClient:
         "*.intern.example.com",
     ],
 )
-def test_what_is_asked_for_by_a_name_of_others_is_refused_without_a_word(
+def test_what_is_asked_for_by_a_name_of_others_is_told_nothing_but_that(
     client: TestClient, host: str
 ) -> None:
     for path in PATHS:
         answer = client.get(path, headers={"host": host}, follow_redirects=False)
-        told = (answer.status_code, answer.content, answer.headers.get("location"))
-        assert told == (421, b"", None), path
+        told = (answer.status_code, answer.text, answer.headers.get("location"))
+        assert told == (421, REFUSAL, None), path
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,13 @@ def test_the_address_that_a_connection_came_to_is_ours(serve: Serve) -> None:
     client = serve(base_url="http://10.7.7.7:8460", web_host="0.0.0.0", web_open=True)
     assert client.get("/healthz").status_code == 200
     assert client.get("/healthz", headers={"host": "10.7.7.8:8460"}).status_code == 421
+
+
+def test_a_probe_of_http_1_0_which_names_no_host_is_answered(settings: Settings) -> None:
+    app = make_app(Context(settings, "web"))
+    with running(app, settings) as web:
+        answer = web.connect(b"GET /healthz HTTP/1.0\r\n\r\n").recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("path", ["/health/", "//evil.example/", "//evil.example", "/login/"])

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 from starlette.applications import Starlette
@@ -41,6 +42,7 @@ class App:
                 Route("/events", self.events),
                 Route("/flood", self.flood),
                 Route("/slow", self.wait),
+                Route("/breaks", self.breaks),
             ]
         )
 
@@ -64,6 +66,13 @@ class App:
                 self.left.set()
 
         return StreamingResponse(told(), media_type="text/event-stream")
+
+    async def breaks(self, _: Request) -> Response:
+        async def told() -> AsyncIterator[bytes]:
+            yield b"half of it"
+            raise RuntimeError("the ledger has gone")
+
+        return StreamingResponse(told(), media_type="text/csv")
 
     async def flood(self, _: Request) -> Response:
         async def told() -> AsyncIterator[bytes]:
@@ -306,3 +315,14 @@ def test_a_request_under_way_is_answered_before_the_server_ends(web: Running, ap
         time.sleep(0.02)
     app.slow.set()
     assert ends(client).endswith(b"at last")
+
+
+def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(web: Running) -> None:
+    """To HTTP/1.0, as nginx speaks it, the end of the connection is the end of the answer."""
+    client = web.connect(b"GET /breaks HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    with pytest.raises(ConnectionResetError):
+        list(iter(partial(client.recv, 65_536), b""))
+
+
+def test_a_whole_answer_of_that_kind_ends_well(web: Running) -> None:
+    assert ends(web.connect(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")).endswith(b"hello 0")

@@ -24,7 +24,10 @@ async def why_forged(request: Request, visit: Visit) -> str | None:
         return f"it comes from another site (Sec-Fetch-Site: {site[:20]})"
     origin = request.headers.get("origin")
     if site is None and origin is not None and origin.partition("://")[2] != request.url.netloc:
-        return f"it comes from another site (Origin: {origin[:100]})"
+        return (
+            f"it comes from another site (Origin: {origin[:100]}), or a proxy does not pass Host "
+            "as it is"
+        )
     given = request.headers.get(HEADER) or (await request.form()).get(FIELD, "")
     if not visit.sessions.is_csrf_token(visit.session, str(given)):
         return "its csrf_token is not the session's: load the page again"

@@ -11,7 +11,7 @@ import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from manager.settings import Settings
@@ -20,8 +20,15 @@ from manager.settings.hosts import is_loopback, split_port
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]*[a-z0-9_-]\.?)(?::([0-9]{1,5}))?")
 
 
+# Whoever lets people in by a proxy or a name that is not set yet sees this first.
+REFUSAL = (
+    "This host is not served here. Who runs this names it in web_hosts, or lets the proxy before "
+    "it pass a Host that is.\n"
+)
+
+
 class Hosts:
-    """Answers 421, and nothing else, to who asks for a host that is not ours."""
+    """Answers 421, and nothing of ours, to who asks for a host that is not ours."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -34,12 +41,14 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_ours(scope):
-            await Response(status_code=421)(scope, receive, send)
+            await PlainTextResponse(REFUSAL, 421)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def _is_ours(self, scope: Scope) -> bool:
         given = Headers(scope=scope).getlist("host")
+        if not given:
+            return True  # HTTP/1.0, as some load balancers' probes speak it; no browser does
         if len(given) != 1:
             return False
         written = _HOST.fullmatch(given[0].strip().lower())

@@ -23,6 +23,7 @@ from manager.web.console.kinds import SHOWN, Shown
 from manager.web.console.lists import chosen_by
 from manager.web.console.page import Console, is_operator
 from manager.web.console.source import Source
+from manager.web.streams import UNBUFFERED, answer
 
 # Lines that are sent together.
 TOGETHER = 500
@@ -104,8 +105,9 @@ def _sent(console: Console, make: Make) -> Callable[[Request], object]:
             name, content = await run_in_threadpool(begin, asked)
         except TROUBLE as error:
             return await run_in_threadpool(console.refuse, request, error)
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        headers = UNBUFFERED | {"Content-Disposition": f'attachment; filename="{name}"'}
         kind = CONTENT_TYPES[name.rpartition(".")[2]]
-        return StreamingResponse(iterate_in_threadpool(content), 200, headers, kind)
+        file = StreamingResponse(iterate_in_threadpool(content), 200, headers, kind)
+        return answer(request, file)
 
     return endpoint

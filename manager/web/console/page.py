@@ -24,12 +24,11 @@ from manager.web.console.asked import Asked
 from manager.web.console.hub import Hub, Stream
 from manager.web.console.source import Source
 from manager.web.console.templates import fragments
+from manager.web.streams import EVENTS, UNBUFFERED, answer
 
 log = logging.getLogger(__name__)
 
 LIVE_PATH = "/live"
-# Read by every proxy that would hold a stream back, and by every cache.
-STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 RETRY_AFTER = 3_000  # milliseconds until a browser connects again
 
 
@@ -75,7 +74,8 @@ class Console:
                 following = self.hub.join(asked, lambda: self._fragments(page, asked))
             except UnavailableError as error:
                 return Response(str(error), 503, {"Retry-After": "60"})
-            return StreamingResponse(_events(following), 200, STREAM, "text/event-stream")
+            events = StreamingResponse(_events(following), 200, UNBUFFERED, EVENTS)
+            return answer(request, events)
 
         made: list[BaseRoute] = [Route(page.path, show)]
         if page.live:
@@ -100,18 +100,19 @@ class Console:
 
     def refuse(self, request: Request, error: Exception) -> Response:
         """The page that says what is wrong. Raises the error again if it is none of ours."""
-        match error:
+        if not isinstance(error, TROUBLE):
+            raise error
+        told = named(error)
+        match told:
             case InvalidRequestError():
                 title, status = "This cannot be shown", 400
             case NotFoundError():
                 title, status = "Not found", 404
             case ConflictError():
                 title, status = "Not done", 409
-            case _ if isinstance(error, TROUBLE):
-                title, status = "Not to be had now", 503
             case _:
-                raise error
-        return self.refused(request, title, str(named(error)), status)
+                title, status = "Not to be had now", 503
+        return self.refused(request, title, str(told), status)
 
     def refused(self, request: Request, title: str, message: str, status: int) -> Response:
         """The page that says so."""
