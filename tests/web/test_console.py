@@ -11,6 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from manager import Settings
+from manager.operator.chosen import Kind
+from manager.operator.listing import SORTS
 from manager.operator.problems import CODES, warning
 from manager.web.console import PAGES
 from manager.web.console.kinds import SHOWN
@@ -72,6 +74,53 @@ def test_a_form_is_led_to_a_url_that_can_be_saved(client: TestClient) -> None:
     sent = [("form", "1"), ("state", "failed"), ("state", "merged"), ("since", ""), ("id", "")]
     answer = client.get("/jobs", params=sent, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/jobs?state=failed%2Cmerged")
+
+
+def heads(html: str) -> dict[str, tuple[str | None, str | None]]:
+    """How the list is sorted by each column that can be sorted by, and where its head leads."""
+    found = {}
+    for sorted, inner in re.findall(
+        r'<th scope="col" class="[^"]*"(?: aria-sort="(\w+)")?>(.*?)</th>', html
+    ):
+        to = re.search('href="([^"]*)"', inner)
+        if sorted or to:
+            found[texts(inner).strip(" ▲▼")] = (sorted or None, unescape(to[1]) if to else None)
+    return found
+
+
+def test_a_list_is_sorted_by_the_heads_of_its_columns(
+    client: TestClient, requests: list[UUID]
+) -> None:
+    newest = heads(client.get("/jobs?state=merged,failed").text)
+    assert newest == {
+        "packed": ("descending", "/jobs?state=merged%2Cfailed&sort=oldest"),
+        "ended": (None, "/jobs?state=merged%2Cfailed&sort=ended"),
+    }
+    oldest = heads(client.get(str(newest["packed"][1])).text)
+    assert oldest["packed"] == ("ascending", "/jobs?state=merged%2Cfailed")
+    assert heads(client.get(str(newest["ended"][1])).text)["ended"] == ("descending", None)
+    assert heads(client.get("/lanes").text) == {"waiting": ("descending", None)}
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_each_sort_that_a_list_offers_it_has(
+    client: TestClient, requests: list[UUID], kind: Kind
+) -> None:
+    shown = SHOWN[kind]
+    for query in ("", "?state=failed") if kind == "enrichment" else ("",):
+        page = client.get(shown.path + query).text
+        offered = re.findall(rf'href="({shown.path}[^"]*sort=[^"]*)"', page)
+        for to in (unescape(it) for it in offered):
+            assert client.get(to).status_code == 200, to
+    assert {name for it in shown.columns for name in it.sorts} <= set(SORTS[kind])
+
+
+def test_a_filter_that_is_taken_away_takes_its_sort_with_it(
+    client: TestClient, requests: list[UUID]
+) -> None:
+    """Of all enrichments, those that are settled last cannot be told."""
+    answer = client.get("/enrichments?form=1&sort=settled&state=", follow_redirects=False)
+    assert answer.headers["location"] == "/enrichments"
 
 
 def test_what_happened_to_a_company_is_one_search_away(

@@ -11,7 +11,7 @@ from manager.operator.listing.rows import (
     StrayRow,
     VendorJobRow,
 )
-from manager.operator.listing.sorts import SORTS, default
+from manager.operator.listing.sorts import SORTS, default, possible
 
 __all__ = [
     "CONTENT_TYPES",
@@ -28,4 +28,5 @@ __all__ = [
     "export",
     "page",
     "pages",
+    "possible",
 ]

@@ -77,7 +77,7 @@ def sort_of(chosen: Chosen, name: str | None) -> Sort:
         name = default(chosen)
     if name not in sorts:
         raise InvalidRequestError(f"sort: {name[:80]!r} is not one of {', '.join(sorts)}.")
-    if name == "settled" and not _is_narrow(chosen):
+    if name not in possible(chosen):
         raise InvalidRequestError(
             "sort: enrichments can be sorted by when they were settled where they are those of a "
             "job, a request or an identifier, or failed ones (state=failed)."
@@ -90,6 +90,11 @@ def default(chosen: Chosen) -> str:
     if chosen.kind == "enrichment" and chosen.given.get("state") == "failed":
         return "settled"
     return next(iter(SORTS[chosen.kind]))
+
+
+def possible(chosen: Chosen) -> list[str]:
+    """The names of the sorts that what is chosen can have."""
+    return [it for it in SORTS[chosen.kind] if it != "settled" or _is_narrow(chosen)]
 
 
 def _is_narrow(chosen: Chosen) -> bool:

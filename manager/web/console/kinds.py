@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,10 @@ from manager.operator.listing import (
 from manager.operator.words import waits
 from manager.web.console.templates import short, url
 
+# The one sort that begins with the least.
+ASCENDING = "oldest"
+BY_AGE = ("newest", ASCENDING)
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -31,11 +35,27 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, how its cells are shown (see tables.html), and what is in them."""
+    """A column: its title, how its cells are shown (see tables.html), and what is in them.
+
+    sorts: the sorts of the list that go by it (see `SORTS`), the one that is asked for first first.
+    """
 
     title: str
     shown: str
     of: Callable[[Any], Any]
+    sorts: tuple[str, ...] = ()
+
+    def sorted(self, sort: str) -> str | None:
+        """How a list of this sort is sorted by it, as ARIA has it; None where it is not."""
+        if sort not in self.sorts:
+            return None
+        return "ascending" if sort == ASCENDING else "descending"
+
+    def next(self, sort: str, possible: Container[str]) -> str | None:
+        """The sort that its head leads to from this one; None: to no other."""
+        at = self.sorts.index(sort) + 1 if sort in self.sorts else 0
+        others = (it for it in self.sorts[at:] + self.sorts[:at] if it != sort and it in possible)
+        return next(others, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +141,7 @@ SHOWN: Mapping[Kind, Shown] = {
             Column("not found", "number", lambda row: row.not_found),
             Column("failed", "number", lambda row: row.failed),
             Column("priority", "number", lambda row: row.priority),
-            Column("made", "time", lambda row: row.created_at),
+            Column("made", "time", lambda row: row.created_at, BY_AGE),
             Column("waits for", "text", lambda row: row.waits_for),
             Column("metadata", "text", _metadata),
         ),
@@ -140,8 +160,8 @@ SHOWN: Mapping[Kind, Shown] = {
             Column("slot", "number", lambda row: row.slot),
             Column("size", "number", lambda row: row.identifier_count),
             Column("results", "number", lambda row: row.result_count),
-            Column("packed", "time", lambda row: row.created_at),
-            Column("ended", "time", lambda row: row.ended_at),
+            Column("packed", "time", lambda row: row.created_at, BY_AGE),
+            Column("ended", "time", lambda row: row.ended_at, ("ended",)),
             Column("why", "text", _job_why),
         ),
         lambda row: url("/jobs", row.job_id),
@@ -159,7 +179,7 @@ SHOWN: Mapping[Kind, Shown] = {
             Column("purchase", "number", lambda row: row.cycle),
             Column("priority", "number", lambda row: row.priority),
             Column("job", "link", lambda row: job_link(row.job_id)),
-            Column("settled", "time", lambda row: row.settled_at),
+            Column("settled", "time", lambda row: row.settled_at, ("settled",)),
             Column("reason", "text", lambda row: row.reason),
         ),
         lambda row: url("/enrichments", row.enrichment_id),
@@ -178,7 +198,7 @@ SHOWN: Mapping[Kind, Shown] = {
             Column("status", "name", lambda row: row.status),
             Column("size", "number", lambda row: row.identifier_count),
             Column("results", "number", lambda row: row.result_count),
-            Column("began", "time", lambda row: row.began_at),
+            Column("began", "time", lambda row: row.began_at, BY_AGE),
             Column("last seen", "time", lambda row: row.last_seen_at),
             Column("why", "text", lambda row: row.why),
         ),
@@ -195,7 +215,7 @@ SHOWN: Mapping[Kind, Shown] = {
             Column("job", "link", lambda row: job_link(row.job_id)),
             Column("line", "number", lambda row: row.line),
             Column("bytes", "number", lambda row: row.bytes),
-            Column("kept", "time", lambda row: row.kept_at),
+            Column("kept", "time", lambda row: row.kept_at, BY_AGE),
             Column("reason", "text", lambda row: row.reason),
         ),
         lambda row: url("/strays", row.stray_id),
@@ -210,7 +230,7 @@ SHOWN: Mapping[Kind, Shown] = {
             _ACCOUNT,
             Column("fields", "text", lambda row: ", ".join(row.fields)),
             Column("paused", "text", lambda row: row.paused and f"{row.paused}: {row.reason}"),
-            Column("waiting", "number", lambda row: row.waiting),
+            Column("waiting", "number", lambda row: row.waiting, ("waiting",)),
             Column("oldest", "time", lambda row: row.oldest_at),
             Column("live jobs", "number", lambda row: row.jobs),
             Column("in jobs", "number", lambda row: row.in_jobs),

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from manager.operator.accounts import known_names
 from manager.operator.chosen import Chosen, choose
-from manager.operator.listing import CONTENT_TYPES, SORTS, default, page
+from manager.operator.listing import CONTENT_TYPES, default, page, possible
 from manager.web.console.acts import on_all
 from manager.web.console.asked import Asked
 from manager.web.console.filters import form, typed
@@ -36,8 +36,9 @@ class _Listed:
         shown = self._shown
         chosen = chosen_by(shown, asked)
         sort, after = asked.one("sort") or None, asked.one("after") or None
-        if asked.one("form"):
-            raise Elsewhere(_url(shown, chosen, sort))
+        sorts = possible(chosen)
+        if asked.one("form"):  # its sort may be one that only what was chosen before could have
+            raise Elsewhere(_url(shown, chosen, sort if sort in sorts else None))
         with source.context.ledger.connect() as connection:
             found = page(connection, chosen, sort, after, ROWS)
             accounts = known_names(connection)
@@ -50,7 +51,7 @@ class _Listed:
             "fields": form(chosen, accounts),
             "rows": found.rows,
             "sort": sort or default(chosen),
-            "sorts": {name: _url(shown, chosen, name) for name in SORTS[chosen.kind]},
+            "sorts": {name: _url(shown, chosen, name) for name in sorts},
             "first": _url(shown, chosen, sort) if after else None,
             "following": following,
             "exports": {
