@@ -3,7 +3,7 @@
 -- Jobs that have held the slots one after another; the sixth of the fourth slot has failed.
 INSERT INTO job (id, account_id, lane_id, state, why, slot, batch_id, vendor_status, identifier_count,
                  attempts, result_count, entities_fulfilled, entities_requested, created_at,
-                 submitting_at, accepted_at, processing_at, completed_at, ended_at, error)
+                 submitting_at, accepted_at, processing_at, completed_at, ended_at, error, price)
 SELECT gen_random_uuid(), l.account_id, l.id,
        CASE WHEN s = 4 AND n = 6 THEN 'failed' ELSE 'merged' END,
        CASE WHEN s = 4 AND n = 6 THEN 'the vendor said: internal error' ELSE '9,871 results' END,
@@ -11,7 +11,7 @@ SELECT gen_random_uuid(), l.account_id, l.id,
        9000 + 37 * n, 1, CASE WHEN s = 4 AND n = 6 THEN 0 ELSE 8800 + 30 * n END, 8800 + 30 * n, 9000 + 37 * n,
        at - interval '40 s', at, at + interval '1 s', at + interval '9 s',
        at + length, at + length + interval '20 s',
-       CASE WHEN s = 4 AND n = 6 THEN 'the vendor said: internal error' END
+       CASE WHEN s = 4 AND n = 6 THEN 'the vendor said: internal error' END, 0.5
 FROM (SELECT id, account_id FROM lane ORDER BY id LIMIT 1) l, generate_series(1, 5) s,
      generate_series(1, 9) n,
      LATERAL (SELECT now() - interval '62 min' + n * interval '6 min' + s * interval '23 s' AS at,
