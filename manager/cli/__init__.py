@@ -187,11 +187,7 @@ def _write_no_more() -> None:
 
 
 def _prepare_streams() -> None:
-    """UTF-8 whatever the locale says; what was closed by the caller is empty, and swallows what is
-    written.
-    """
-    if sys.stdin is None:
-        sys.stdin = open(os.devnull)  # noqa: SIM115
+    """UTF-8 whatever the locale says; what was closed by the caller swallows what is written."""
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if sys.stderr is None:

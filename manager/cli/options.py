@@ -90,6 +90,8 @@ def ask_first(question: str, *, yes: bool, as_json: bool) -> None:
 def answered() -> Iterator[None]:
     """Where nobody answers the question within, say so and end the program."""
     try:
+        if sys.stdin is None:  # it was closed by the caller
+            raise typer.Abort
         yield
     except typer.Abort:
         print_line("\nNothing was done: nobody answered. --yes does not ask.")

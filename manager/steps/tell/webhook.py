@@ -15,7 +15,6 @@ from functools import cache
 from typing import Any
 
 import httpcore
-import httpx
 
 from manager.errors import InvalidRequestError
 from manager.redact import redact
@@ -138,6 +137,8 @@ def _told(error: Exception) -> str:
 
 @cache
 def _tls() -> ssl.SSLContext:
+    import httpx  # here: status and enqueue load this module, and ask nobody
+
     return httpx.create_ssl_context()  # as to the vendor: SSL_CERT_FILE names other authorities
 
 
