@@ -87,10 +87,10 @@ def test_one_endpoint_of_it_can_be_paused(two: Two) -> None:
 def test_what_has_live_jobs_or_waiting_identifiers_is_not_removed(driver: Driver) -> None:
     settings, name = driver.context.settings, driver.account.name
     driver.enqueue(2)
-    with pytest.raises(ConflictError, match=r"has 0 live job\(s\) and 2 enrichment\(s\) that wait"):
+    with pytest.raises(ConflictError, match="has 0 live jobs and 2 identifiers waiting"):
         accounts.remove(settings, name)
     driver.accepted()
-    with pytest.raises(ConflictError, match=r"has 1 live job\(s\) and 0"):
+    with pytest.raises(ConflictError, match="has 1 live job and 0"):
         accounts.remove(settings, name)
     driver.drain()
     accounts.remove(settings, name)

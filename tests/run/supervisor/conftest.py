@@ -23,7 +23,7 @@ def supervise(log_dir: Path) -> Iterator[Callable[..., Supervisor]]:
     made: list[Supervisor] = []
 
     def make(*specs: Any, **options: Any) -> Supervisor:
-        defaults = {"drain_timeout": 5.0, "log_dir": log_dir, "restart_wait": 0.01}
+        defaults = {"drain_timeout": 20.0, "log_dir": log_dir, "restart_wait": 0.01}
         made.append(Supervisor(specs, **{**defaults, **options}))
         return made[-1]
 
