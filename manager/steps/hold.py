@@ -113,18 +113,20 @@ def hold(connection: Connection[Any], lane_id: int, tags: Mapping[str, int], siz
 
 def _note_blocked(connection: Connection[Any], found: list[BudgetStanding]) -> None:
     """Tell operators and callers which budgets keep something waiting, and for how long."""
-    changed = []
+    changed = {}
     for it in found:
         until = it.until if it.blocks else None
         if until != it.blocked_until:
-            changed.append({"name": it.name, "until": until and until.isoformat()})
-            if until:
-                log.once_committed("budget.reached", warn=True, budget=it.name, turns=it.turns)
-                once = f"budget {it.name} {it.since.isoformat()}"
-                for account_id in rows(connection, SQL.told, int, {"own": it.account}):
-                    note(connection, "budget.reached", account_id, None, _told(it), once=once)
-    if changed:
-        execute(connection, SQL.block, {"budgets": Jsonb(changed)})
+            changed[it.name] = {"name": it.name, "until": until and until.isoformat()}
+    if not changed:
+        return
+    noted = rows(connection, SQL.block, str, {"budgets": Jsonb(list(changed.values()))})
+    for it in found:
+        if it.name in noted and it.blocks:
+            log.once_committed("budget.reached", warn=True, budget=it.name, turns=it.turns)
+            once = f"budget {it.name} {it.since.isoformat()}"
+            for account_id in rows(connection, SQL.told, int, {"own": it.account}):
+                note(connection, "budget.reached", account_id, None, _told(it), once=once)
 
 
 def _told(it: BudgetStanding) -> dict[str, Any]:

@@ -11,18 +11,21 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
 from manager import BudgetError, ConfigurationError, Manager, Settings
 from manager.ledger import budgets, migrate
 from manager.ledger.budgets import BudgetStanding, standing
-from manager.ledger.execute import rows
+from manager.ledger.connect import connect
+from manager.ledger.execute import execute, rows
 from manager.ledger.sql import Statement
+from manager.operator.actions import Actor, perform
 from manager.operator.chosen import Kind, choose
 from manager.operator.listing import page
 from manager.operator.status import status
 from manager.settings.prices import Budget
-from manager.steps import retain
+from manager.steps import hold, retain
 from tests.steps.driver import Driver
 from tests.steps.years import retained
 
@@ -30,6 +33,16 @@ pytestmark = pytest.mark.integration
 
 PRICE = {"company/enrich": Decimal(2)}
 Budgeted = Callable[..., Driver]
+# It knows no ranks that are not to be packed.
+PACKED_BY_THE_RELEASE_BEFORE = """
+WITH made AS (
+    INSERT INTO job (id, account_id, lane_id, state, why, identifier_count)
+    SELECT gen_random_uuid(), account_id, lane_id, 'packed', 'lingered 0 s', count
+    FROM lane, (SELECT lane_id, count(*) FROM enrichment GROUP BY lane_id) waiting
+    WHERE lane.id = lane_id RETURNING id
+)
+UPDATE enrichment SET state = 'packed', job_id = made.id FROM made
+"""
 
 
 @pytest.fixture
@@ -520,3 +533,70 @@ def test_each_moment_is_in_one_day_and_the_days_follow_on_each_other(
     assert len(followed) >= 3
     for (_, until), (since, _) in pairwise(followed):
         assert until == since
+
+
+# Held, whoever else is at work
+
+
+def test_a_callers_open_transaction_keeps_no_packer_waiting(budgeted: Budgeted) -> None:
+    driver = budgeted({"per": "day", "tag": "sales", "records": 4, "hard": True})
+    driver.enqueue(4, tag="sales")
+    driver = budgeted({"per": "day", "tag": "sales", "records": 2, "hard": True})
+    packer = threading.Thread(target=driver.pack, daemon=True)
+    with connect(driver.context.settings, "caller") as caller, caller.transaction():
+        driver.enqueue(1, first=3, tag="sales", connection=caller)  # joined, by the budget's lock
+        packer.start()
+        packer.join(20)
+        assert not packer.is_alive()
+        assert sizes(driver) == [2]
+        assert stands(driver).blocked_until is None, "it is not noted yet"
+    driver.pack()
+    assert stands(driver).blocked_until is not None
+
+
+def test_retention_forgets_nothing_that_is_being_held(budgeted: Budgeted) -> None:
+    driver = budgeted({"per": "day", "tag": "crm", "records": 0})
+    driver.enqueue(2, tag="crm")
+    driver.pack()
+    driver.execute("UPDATE enrichment SET rank = due_at")  # back in the queue: held no more
+    parameters = {"place": "0", "limit": 10}
+    with (
+        connect(driver.context.settings, "packer") as packer,
+        connect(driver.context.settings, "keeper") as keeper,
+    ):
+        sweep = threading.Thread(target=execute, args=(keeper, retain.SQL.held, parameters))
+        with packer.transaction():
+            again = {"lane_id": driver.value("SELECT id FROM lane"), "page": 10}
+            execute(packer, hold.SQL.hold, again | {"tags": Jsonb({"crm": 0})})
+            sweep.start()
+            sweep.join(1)
+        sweep.join()
+    assert driver.value("SELECT count(*) FROM held") == 2
+    budgeted({"per": "day", "tag": "crm", "records": 2}).pack()
+    assert driver.states() == {"packed": 2}
+
+
+def test_who_joins_before_it_is_held_pays_if_he_may(budgeted: Budgeted) -> None:
+    driver = budgeted(
+        {"per": "day", "tag": "crm", "records": 0}, {"per": "day", "tag": "sales", "records": 2}
+    )
+    driver.enqueue(3, tag="crm")
+    driver.enqueue(3, tag="sales")
+    driver.pack()
+    assert driver.states() == {"packed": 2, "pending": 1}
+    assert driver.value("SELECT tags FROM job") == {"sales": 2}
+
+
+def test_what_the_release_before_has_packed_though_it_was_held_is_not_lost(
+    budgeted: Budgeted,
+) -> None:
+    driver = budgeted({"per": "day", "tag": "crm", "records": 0})
+    driver.enqueue(3, tag="crm")
+    driver.pack()
+    driver.execute(PACKED_BY_THE_RELEASE_BEFORE)
+    richer = budgeted({"per": "day", "tag": "crm", "records": 10})
+    richer.pack()
+    retained(richer, requests_days=1000)
+    perform(driver.context, "job.cancel", choose("job", {}), {}, Actor("ada", "cli"))
+    richer.pack()
+    assert driver.states() == {"packed": 3}
