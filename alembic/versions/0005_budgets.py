@@ -219,6 +219,27 @@ END $$;
 CREATE TRIGGER job_submitted AFTER UPDATE OF accepted_at ON job FOR EACH ROW
     WHEN (OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL)
     EXECUTE FUNCTION count_submitted();
+
+CREATE FUNCTION price_job() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    NEW.price := (SELECT p.credits FROM price p JOIN lane l ON l.endpoint = p.endpoint
+                  WHERE p.account_id = NEW.account_id AND l.id = NEW.lane_id);
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER job_priced BEFORE INSERT ON job FOR EACH ROW
+    WHEN (NEW.price IS NULL) EXECUTE FUNCTION price_job();
+
+CREATE FUNCTION disown() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.cause := NULL;
+    NEW.tag := NULL;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER enrichment_disowned BEFORE UPDATE ON enrichment FOR EACH ROW
+    WHEN (OLD.cycle < NEW.cycle AND OLD.state <> 'failed' AND OLD.cause = NEW.cause)
+    EXECUTE FUNCTION disown();
 """
 
 DOWNGRADE = """
@@ -230,10 +251,14 @@ DROP TRIGGER result_bought_update ON result;
 DROP TRIGGER request_asked_insert ON request;
 DROP TRIGGER request_asked_update ON request;
 DROP TRIGGER job_submitted ON job;
+DROP TRIGGER job_priced ON job;
+DROP TRIGGER enrichment_disowned ON enrichment;
 DROP FUNCTION count_waiting();
 DROP FUNCTION count_bought();
 DROP FUNCTION count_asked();
 DROP FUNCTION count_submitted();
+DROP FUNCTION price_job();
+DROP FUNCTION disown();
 -- what waits for a budget is bought like anything else
 UPDATE enrichment e SET rank = h.rank
 FROM held h WHERE h.enrichment_id = e.id AND e.state = 'pending' AND e.rank = 'infinity';

@@ -151,6 +151,7 @@ def keep(connection: Connection[Any], settings: Settings) -> None:
         execute(
             connection, CONFIGURED.keep_prices, {"account": account.name, "prices": Jsonb(prices)}
         )
+    execute(connection, CONFIGURED.price_jobs)
     budgets = [it.model_dump(mode="json") | {"name": it.name} for it in settings.budgets]
     parameters = {"budgets": Jsonb(budgets), "timezone": settings.budget_timezone}
     if unknown := rows(connection, CONFIGURED.unknown_accounts, str, parameters):

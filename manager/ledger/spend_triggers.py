@@ -129,6 +129,27 @@ BEGIN
 END $$
 """
 
+# A daemon of the release before packs without a price, and the schema knows it.
+PRICE_JOB = """
+CREATE FUNCTION price_job() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    NEW.price := (SELECT p.credits FROM price p JOIN lane l ON l.endpoint = p.endpoint
+                  WHERE p.account_id = NEW.account_id AND l.id = NEW.lane_id);
+    RETURN NEW;
+END $$
+"""
+
+# A caller of the release before begins a cycle and leaves the cause and the tag of the last one,
+# whose budget would pay. (What has failed may be retried by the very request that was its cause.)
+DISOWN = """
+CREATE FUNCTION disown() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.cause := NULL;
+    NEW.tag := NULL;
+    RETURN NEW;
+END $$
+"""
+
 _SEEN = {"INSERT": "NEW TABLE AS new_rows", "DELETE": "OLD TABLE AS old_rows"}
 _SEEN["UPDATE"] = f"{_SEEN['DELETE']} {_SEEN['INSERT']}"
 
@@ -152,4 +173,11 @@ CREATE = (
     "CREATE TRIGGER job_submitted AFTER UPDATE OF accepted_at ON job FOR EACH ROW "
     "WHEN (OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL) "
     "EXECUTE FUNCTION count_submitted()",
+    PRICE_JOB,
+    "CREATE TRIGGER job_priced BEFORE INSERT ON job FOR EACH ROW "
+    "WHEN (NEW.price IS NULL) EXECUTE FUNCTION price_job()",
+    DISOWN,
+    "CREATE TRIGGER enrichment_disowned BEFORE UPDATE ON enrichment FOR EACH ROW "
+    "WHEN (OLD.cycle < NEW.cycle AND OLD.state <> 'failed' AND OLD.cause = NEW.cause) "
+    "EXECUTE FUNCTION disown()",
 )

@@ -600,3 +600,38 @@ def test_what_the_release_before_has_packed_though_it_was_held_is_not_lost(
     perform(driver.context, "job.cancel", choose("job", {}), {}, Actor("ada", "cli"))
     richer.pack()
     assert driver.states() == {"packed": 3}
+
+
+# Beside the release before, which knows no prices, tags and causes
+
+
+def test_what_the_release_before_has_packed_costs_what_it_costs(budgeted: Budgeted) -> None:
+    driver = budgeted({"per": "day", "credits": 20})
+    driver.enqueue(3)
+    driver.execute(PACKED_BY_THE_RELEASE_BEFORE)
+    assert stands(driver).reserved_credits == 6
+    driver.drain()
+    assert spent(driver) == 6
+
+
+def test_so_does_what_was_packed_before_there_were_prices(budgeted: Budgeted) -> None:
+    driver = budgeted({"per": "day", "records": 20}, price={})
+    driver.packed(3)
+    driver = budgeted({"per": "day", "credits": 20})
+    assert stands(driver).reserved_credits == 6
+
+
+def test_no_tag_pays_for_what_a_caller_of_the_release_before_buys_again(
+    budgeted: Budgeted,
+) -> None:
+    driver = budgeted({"per": "month", "tag": "crm", "records": 3})
+    driver.enqueue(3, tag="crm")
+    driver.drain()
+    assert spent(driver, "bought", "crm") == 3
+    driver.execute(
+        "UPDATE enrichment SET state = 'pending', cycle = cycle + 1, attempts = 0, "
+        "due_at = now(), rank = now(), settled_at = NULL"
+    )
+    driver.pack()
+    assert driver.states() == {"packed": 3}
+    assert stands(driver).reserved_records == 0

@@ -10,6 +10,12 @@ INSERT INTO price (account_id, endpoint, credits) SELECT * FROM wanted
 ON CONFLICT (account_id, endpoint) DO UPDATE SET credits = excluded.credits
 WHERE price.credits <> excluded.credits
 
+-- name: price_jobs: What was packed before there were prices, and may still be bought.
+UPDATE job j SET price = p.credits
+FROM price p, lane l
+WHERE j.ended_at IS NULL AND j.price IS NULL AND l.id = j.lane_id
+  AND p.account_id = j.account_id AND p.endpoint = l.endpoint
+
 -- name: unknown_accounts: Accounts that budgets name and the ledger does not have.
 SELECT DISTINCT b.account FROM jsonb_to_recordset(%(budgets)s::jsonb) AS b (account text)
 WHERE b.account IS NOT NULL AND NOT EXISTS (SELECT FROM account a WHERE a.name = b.account)
