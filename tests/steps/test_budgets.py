@@ -11,21 +11,20 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
 from manager import BudgetError, ConfigurationError, Manager, Settings
 from manager.ledger import budgets, migrate
 from manager.ledger.budgets import BudgetStanding, standing
 from manager.ledger.connect import connect
-from manager.ledger.execute import execute, rows
+from manager.ledger.execute import rows
 from manager.ledger.sql import Statement
 from manager.operator.actions import Actor, perform
 from manager.operator.chosen import Kind, choose
 from manager.operator.listing import page
 from manager.operator.status import status
 from manager.settings.prices import Budget
-from manager.steps import hold, retain
+from manager.steps import retain
 from tests.steps.driver import Driver
 from tests.steps.years import retained
 
@@ -552,28 +551,6 @@ def test_a_callers_open_transaction_keeps_no_packer_waiting(budgeted: Budgeted) 
         assert stands(driver).blocked_until is None, "it is not noted yet"
     driver.pack()
     assert stands(driver).blocked_until is not None
-
-
-def test_retention_forgets_nothing_that_is_being_held(budgeted: Budgeted) -> None:
-    driver = budgeted({"per": "day", "tag": "crm", "records": 0})
-    driver.enqueue(2, tag="crm")
-    driver.pack()
-    driver.execute("UPDATE enrichment SET rank = due_at")  # back in the queue: held no more
-    parameters = {"place": "0", "limit": 10}
-    with (
-        connect(driver.context.settings, "packer") as packer,
-        connect(driver.context.settings, "keeper") as keeper,
-    ):
-        sweep = threading.Thread(target=execute, args=(keeper, retain.SQL.held, parameters))
-        with packer.transaction():
-            again = {"lane_id": driver.value("SELECT id FROM lane"), "page": 10}
-            execute(packer, hold.SQL.hold, again | {"tags": Jsonb({"crm": 0})})
-            sweep.start()
-            sweep.join(1)
-        sweep.join()
-    assert driver.value("SELECT count(*) FROM held") == 2
-    budgeted({"per": "day", "tag": "crm", "records": 2}).pack()
-    assert driver.states() == {"packed": 2}
 
 
 def test_who_joins_before_it_is_held_pays_if_he_may(budgeted: Budgeted) -> None:

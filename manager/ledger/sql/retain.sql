@@ -274,19 +274,15 @@ SELECT CASE WHEN (SELECT left_over FROM more) THEN %(place)s::bigint::text ELSE 
            AS place,
        (SELECT count(*) FROM gone) AS removed
 
--- name: held: Forgets of what was held for a budget that it was, where it does not wait any more. Under the locks
--- of the enrichments, lest a packer hold one anew meanwhile.
+-- name: held: Forgets of what was held for a budget that it was, where it does not wait any more.
 WITH page AS MATERIALIZED (
     SELECT enrichment_id FROM held WHERE enrichment_id > %(place)s::bigint ORDER BY enrichment_id LIMIT %(limit)s
-), locked AS MATERIALIZED (
-    SELECT e.id, e.state IN ('pending', 'packed') AND e.rank = 'infinity' AS waits FROM enrichment e
-    WHERE e.id = ANY (ARRAY(SELECT enrichment_id FROM page))
-    FOR UPDATE SKIP LOCKED
+), waiting AS MATERIALIZED (
+    SELECT e.id FROM page JOIN enrichment e ON e.id = page.enrichment_id
+    WHERE e.state IN ('pending', 'packed') AND e.rank = 'infinity'
 ), gone AS (
     DELETE FROM held h USING page
-    WHERE h.enrichment_id = page.enrichment_id
-      AND (h.enrichment_id IN (SELECT id FROM locked WHERE NOT waits)
-           OR NOT EXISTS (SELECT FROM enrichment e WHERE e.id = h.enrichment_id))
+    WHERE h.enrichment_id = page.enrichment_id AND h.enrichment_id NOT IN (SELECT id FROM waiting)
     RETURNING 1
 )
 SELECT (SELECT max(enrichment_id)::text FROM page) AS place, (SELECT count(*) FROM gone) AS removed
