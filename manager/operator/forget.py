@@ -21,6 +21,7 @@ from manager.ledger.connect import limit_waiting
 from manager.ledger.execute import execute, rows, transaction
 from manager.ledger.rekey import namesakes
 from manager.ledger.sql import Statements
+from manager.operator.held import holders
 from manager.operator.record import Record, unrecorded
 from manager.operator.words import counted
 from manager.steps import keep
@@ -198,7 +199,7 @@ def forget(context: Context, found: Found, record: Record = unrecorded) -> Repor
         except LockNotAvailable:
             raise UnavailableError(
                 "A caller's open transaction holds some of what is to be forgotten; what was "
-                "forgotten before stays so. Try again when it has ended."
+                f"forgotten before stays so. {holders(context)}Try again when it has ended."
             ) from None
         report.waits = sorted(set(report.waits))
         for page in _strays(connection):

@@ -17,6 +17,7 @@ from manager.errors import ConflictError, InvalidRequestError, NotFoundError, Un
 from manager.ledger.execute import first, one, transaction
 from manager.ledger.sql import Statements
 from manager.ledger.states import ACTIVE, ENDED
+from manager.operator.held import holders
 from manager.operator.record import COMMIT, Record, unrecorded
 from manager.steps import keep, merge, settle
 from manager.steps.account import Account
@@ -68,7 +69,7 @@ def give_up(context: Context, job_id: UUID, record: Record = unrecorded) -> None
             if not settle.give_up(connection, context.settings, account.id, job_id, why):
                 raise UnavailableError(
                     f"Job {job_id} is not given up: a caller's open transaction holds some of its "
-                    "enrichments. Try again when it has ended."
+                    f"enrichments. {holders(context)}Try again when it has ended."
                 )
             record(connection)
         mend_if_possible(connection, account, account.standing(connection))
@@ -130,7 +131,7 @@ def _merge(
     except LockNotAvailable:
         raise UnavailableError(
             "Nothing was merged: a caller's open transaction holds some of the enrichments. "
-            "Try again when it has ended."
+            f"{holders(context)}Try again when it has ended."
         ) from None
     return Merged(source, done.fulfilled, done.not_found, done.doubt)
 

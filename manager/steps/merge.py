@@ -20,6 +20,7 @@ from psycopg.errors import LockNotAvailable
 from manager import faultpoint
 from manager.ledger.connect import BROKEN_OFF, limit_waiting
 from manager.ledger.execute import execute, transaction
+from manager.ledger.holders import who_holds
 from manager.ledger.rekey import rekey_ended
 from manager.ledger.sql import Statements
 from manager.logs import get_logger
@@ -84,7 +85,7 @@ def merge(context: Context, account: Account, job_id: UUID) -> list[Wake]:
         ) as error:
             if isinstance(error, errors.VendorError):
                 heed(connection, account.id, error)
-            return _again(context, connection, account, job, str(error))
+            return _again(context, connection, account, job, _trouble(context, connection, error))
         shutil.rmtree(directory, ignore_errors=True)
     return []
 
@@ -144,6 +145,15 @@ def _merge_late(
     done = remerge(context, account, connection, job, file, final=final)
     if not done.merged:
         _again(context, connection, account, job, "given up; nothing came of it", last=True)
+
+
+def _trouble(context: Context, connection: Connection[Any], error: Exception) -> str:
+    """What is told of it; of enrichments that are held, by whom."""
+    if not isinstance(error, LockNotAvailable):
+        return str(error)
+    settings = context.settings
+    held_by = who_holds(connection, settings.database_schema, settings.merge_lock_timeout)
+    return f"a caller's transaction holds its enrichments. {held_by}".rstrip()
 
 
 def _has_been_patient(context: Context, job: EndedJob) -> bool:
@@ -224,7 +234,7 @@ def _end(
                 )
                 note_needs(connection, context.settings, account.id)
     except LockNotAvailable as error:
-        _again(context, connection, account, job, str(error))
+        _again(context, connection, account, job, _trouble(context, connection, error))
 
 
 def _again(

@@ -25,6 +25,7 @@ from manager.ledger.sql import Statements
 from manager.operator.actions.action import Action, Actor, Ask, Done, Preview
 from manager.operator.actions.recorded import record, record_set
 from manager.operator.chosen import reading
+from manager.operator.held import holders
 from manager.operator.words import counted
 from manager.settings import Settings
 
@@ -97,7 +98,7 @@ class OnSet:
         """Do it, all or nothing. Raises UnavailableError when others hold some of it too long."""
         settings = ask.context.settings
         with (
-            held_by_others(action),
+            held_by_others(action, ask),
             ask.context.ledger.connect() as connection,
             transaction(connection, COMMIT),
         ):
@@ -164,14 +165,14 @@ def _what_is_still(
 
 
 @contextmanager
-def held_by_others(action: Action) -> Iterator[None]:
-    """Raise UnavailableError for what others have held too long."""
+def held_by_others(action: Action, ask: Ask) -> Iterator[None]:
+    """Raise UnavailableError for what others have held too long, and say who."""
     try:
         yield
     except (LockNotAvailable, DeadlockDetected):
         raise UnavailableError(
             f"Nothing was done ({action.label.lower()}): other transactions, such as a caller's, "
-            "hold some of it. Try again in a moment."
+            f"hold some of it. {holders(ask.context)}Try again in a moment."
         ) from None
 
 
