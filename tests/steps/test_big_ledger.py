@@ -76,6 +76,11 @@ INSERT INTO enrichment (lane_id, key, identifier, state)
 INSERT INTO enrichment (lane_id, key, identifier, state, job_id)
     SELECT lane_id, 'job-' || id, 'x', 'packed', id FROM job WHERE ended_at IS NULL;
 """
+MUCH_WAITS = """
+INSERT INTO enrichment (lane_id, key, identifier, state, rank)
+SELECT id, 'waits-' || n, 'x', 'pending', now() + interval '1 h'
+FROM lane, generate_series(1, %(rows)s / 2) n
+"""
 READ = """
 SELECT relname::text AS name, seq_tup_read + coalesce(idx_tup_fetch, 0) AS count
 FROM pg_stat_user_tables WHERE schemaname = current_schema()
@@ -202,6 +207,20 @@ def test_a_page_of_a_list_reads_little_more_than_the_page(old: Driver, pages: in
         for kind, sort, given in LISTED
     }
     assert {n: r for n, r in reads.items() if any(count > FEW for count in r.values())} == {}
+
+
+def test_whether_a_lane_waits_is_told_by_its_queue(old: Driver) -> None:
+    """Where much waits, a planner hopes to meet the first soon in the whole table."""
+    old.execute(MUCH_WAITS, rows=ROWS)
+    old.execute("VACUUM ANALYZE")
+
+    def waiting() -> None:
+        with old.context.ledger.connect() as connection:
+            [lane] = page(connection, choose("lane", {"state": "waiting"})).rows
+            assert lane
+
+    assert read_by(old, waiting).get("enrichment", 0) < FEW
+    assert read_by(old, lambda: old.only(old.wake("look"))).get("enrichment", 0) < FEW
 
 
 def test_a_batch_of_retention_reads_a_batch(old: Driver, monkeypatch: pytest.MonkeyPatch) -> None:

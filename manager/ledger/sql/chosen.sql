@@ -125,7 +125,8 @@
    AND (%(type)s::text IS NULL OR l.identifier_type = %(type)s::text)
    AND (%(paused)s::boolean IS NULL OR l.paused_at IS NOT NULL)
    AND (%(waiting)s::boolean IS NULL
-        OR EXISTS (SELECT FROM enrichment e WHERE e.lane_id = l.id AND e.state = 'pending'))
+        -- by its queue: where much waits a planner would rather look for the first in the whole table
+        OR (SELECT true FROM enrichment e WHERE e.lane_id = l.id AND e.state = 'pending' ORDER BY e.rank LIMIT 1))
    AND (%(ids)s::integer[] IS NULL OR l.id = ANY (%(ids)s::integer[]))
    AND (%(since)s::timestamptz IS NULL OR l.created_at >= %(since)s::timestamptz)
    AND (%(until)s::timestamptz IS NULL OR l.created_at < %(until)s::timestamptz)

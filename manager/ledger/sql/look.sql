@@ -227,11 +227,13 @@ FROM (
 ) past ON true
 
 -- name: waiting: Whether work waits for a slot: jobs that are packed, or enrichments that may be, which those
--- are not that are held for a budget, or of a lane that is paused.
+-- are not that are held for a budget, or of a lane that is paused. By their queue: where much waits a planner would
+-- rather look for the first in the whole table.
 SELECT EXISTS (SELECT FROM job j JOIN lane l ON l.id = j.lane_id
                WHERE j.account_id = %(account_id)s AND j.state = 'packed' AND l.paused_at IS NULL)
     OR EXISTS (SELECT FROM lane l WHERE l.account_id = %(account_id)s AND l.paused_at IS NULL
-               AND EXISTS (SELECT FROM enrichment e WHERE e.lane_id = l.id AND e.state = 'pending' AND e.rank < 'infinity')) AS waiting
+               AND (SELECT true FROM enrichment e WHERE e.lane_id = l.id AND e.state = 'pending' AND e.rank < 'infinity'
+                    ORDER BY e.rank LIMIT 1)) AS waiting
 
 -- name: list_wanted: Whether the list itself is to be asked, whatever a single job may tell: it was not had for too
 -- long, or a submission was refused since. Then others' jobs may have taken the slots.
