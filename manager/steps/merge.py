@@ -197,7 +197,7 @@ def _store(
         settle.lock(connection, job.id)
         execute(connection, SQL.insert_results, parameters)
         strays = keep_strays(connection, job.id, file, SQL.stray_lines, parameters)
-        why = f"{file.lines} results" + (f", {strays} stray" if strays else "")
+        why = f"{file.lines:,} results" + (f", {strays} stray" if strays else "")
         if job.partial:
             ended = f"the vendor ended the job as {job.vendor_status or 'it did'}"
             settle.retry(connection, context.settings, job.id, f"{ended}; this was not delivered")

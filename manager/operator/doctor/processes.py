@@ -12,7 +12,7 @@ from manager.ledger.sql import Statements
 from manager.operator.doctor.case import Case
 from manager.operator.doctor.finding import Finding, each, ok, problem, warning
 from manager.operator.status.pauses import pause_of
-from manager.operator.status.pulse import pulse_limit
+from manager.operator.status.pulse import pulse_limit, stalled
 from manager.operator.trouble import TROUBLE, named
 from manager.operator.words import counted, duration
 from manager.semaphore import Presences, Seen
@@ -43,11 +43,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What Redis and the ledger know of processes. listeners: names of connections."""
+    """What Redis and the ledger know of processes. listeners: names of connections.
+
+    redis: whether Redis could be asked.
+    """
 
     seen: list[Seen]
     accounts: list[Work]
     listeners: list[str]
+    redis: bool = True
 
     @property
     def alive(self) -> list[Seen]:
@@ -80,7 +84,7 @@ def look(case: Case) -> Iterator[Finding]:
             f"cannot be asked which processes there are: {named(error)}",
             "See what is found of Redis.",
         )
-        yield from each((_swept, _paused), case, Known([], accounts, listeners))
+        yield from each((_swept, _paused), case, Known([], accounts, listeners, redis=False))
         return
     checks = (
         _alive,
@@ -163,8 +167,22 @@ def _swept(case: Case, known: Known) -> Iterator[Finding]:
         else:
             ago = "not yet" if it.swept_ago is None else f"last {duration(it.swept_ago)} ago"
             say = problem if it.has_work else warning
-            text = f"{ago}: nobody works for it"
-            yield say("sweep", text, "Start `enrichd up`.", it.name, code="sweep-late")
+            code, text, way_out = _at_fault(case, known, it.name)
+            yield say("sweep", f"{ago}{text}", way_out, it.name, code=code)
+
+
+def _at_fault(case: Case, known: Known, account: str) -> tuple[str, str, str]:
+    """For whom an account is not swept: a code, what follows when it was, and what to do."""
+    if not known.redis:
+        return "sweep-late", "", "See what is found of Redis."
+    crew = [it.presence for it in known.of("worker") + known.of("beat")]
+    ours = [it for it in crew if account in it.accounts]
+    if found := stalled(ours, case.settings):
+        return found.code, f": {found.text}", found.way_out
+    if any(it.role == "beat" for it in ours) and any("quick" in it.queues for it in ours):
+        text = ", though a worker and beat are at work"
+        return "sweep-late", text, "Read their logs; one just started sweeps within seconds."
+    return "sweep-late", ": nobody works for it", "Start `enrichd up`."
 
 
 def _paused(_: Case, known: Known) -> Iterator[Finding]:

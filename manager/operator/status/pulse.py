@@ -7,6 +7,7 @@ and beat, so what is blamed is who is missing, then who has not worked for longe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from manager.operator.problems import Problem, problem
@@ -87,27 +88,43 @@ def _at_fault(looked: Looked, ours: Sequence[Presence], crew: Sequence[Presence]
     if missing := _missing(ours):
         return missing
     swept = "never swept" if row.swept_ago is None else f"swept last {_ago(row.swept_ago)}"
-    limit = pulse_limit(settings)
-    for role, code, does in (
-        ("beat", "beat-stalled", "sends no wake-ups"),
-        ("worker", "worker-stalled", "takes no wake-ups"),
-    ):
-        idle = [it for it in ours if it.role == role and (role == "beat" or "quick" in it.queues)]
-        if idle and all(it.idle is not None and it.idle > limit for it in idle):
-            stalled = idle[0]
-            return problem(
-                code,
-                f"{_who(stalled)} lives, but {does} for {duration(stalled.idle or 0)}; the account "
-                f"was {swept}",
-                f"Wait: its supervisor replaces it after {settings.stalled_after:.0f} s. If it "
-                f"does not, `kill -9 {stalled.pid}` on {stalled.host}.",
-            )
+    if found := stalled(ours, settings):
+        return problem(found.code, f"{found.text}; the account was {swept}", found.way_out)
     return problem(
         "sweep-late",
         f"{swept}, though workers and beat are at work",
         "See their logs; `enrichd doctor --area processes --area redis` says more.",
         row.name,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """A process that lives and does not work."""
+
+    code: str
+    text: str
+    way_out: str
+
+
+def stalled(crew: Sequence[Presence], settings: Settings) -> Stalled | None:
+    """Who keeps those that are at work from sweeping: beat, for which workers wait, or a worker."""
+    limit = pulse_limit(settings)
+    kinds: tuple[tuple[str, str, str], ...] = (
+        ("beat", "beat-stalled", "sends no wake-ups"),
+        ("worker", "worker-stalled", "takes no wake-ups"),
+    )
+    for role, code, does in kinds:
+        some = [it for it in crew if it.role == role and (role == "beat" or "quick" in it.queues)]
+        if some and all(it.idle is not None and it.idle > limit for it in some):
+            it = some[0]
+            return Stalled(
+                code,
+                f"{_who(it)} lives, but {does} for {duration(it.idle or 0)}",
+                f"Wait: its supervisor replaces it after {settings.stalled_after:.0f} s. If it "
+                f"does not, `kill -9 {it.pid}` on {it.host}.",
+            )
+    return None
 
 
 def _missing(crew: Sequence[Presence]) -> Problem | None:

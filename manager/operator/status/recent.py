@@ -78,8 +78,8 @@ def _failed(looked: Looked, it: Failure, done: str) -> Problem:
     return warning(
         "jobs-failed",
         f"{' and '.join(what)} failed, the last at {_at(it.last)}: {short(it.why)}{tried}",
-        f"`enrichd jobs {it.id}` says more; what failed is bought again when it is enqueued again. "
-        f"{done}",
+        f"`enrichd jobs {it.id}` says more; `enrichd jobs retry {it.id} --dry-run` what buying it "
+        f"again would cost. {done}",
         looked.row.name,
     )
 

@@ -11,7 +11,10 @@ from manager.semaphore import Presence
 
 # Seconds for which it is told.
 SHOWN = 600.0
-HOW = {"SIGKILL": "was killed (SIGKILL), by somebody or for want of memory,"}
+HOW = {
+    "SIGKILL": "was killed (SIGKILL), by somebody or for want of memory,",
+    "was ended, since it had hung": "hung, was ended by its supervisor,",  # as the supervisor says
+}
 
 
 def problems(looked: Looked) -> Iterator[Problem]:

@@ -24,6 +24,8 @@ ORPHAN_GRACE = 3.0
 SETTLED_AFTER = 30.0
 # What was logged so many seconds before it was seen to have ended may be about that.
 LAST_WORDS = 5.0
+# How a process ended that was replaced, whatever signal did it.
+HUNG = "was ended, since it had hung"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ class Child:
         again = round(self._schedule(now), 1) if self.spec.restart or replaced else None
         how, last_line = self._last_exit, None
         if replaced:
-            how = "was ended, since it had hung"
+            how = self._last_exit = HUNG
         elif how == "SIGKILL":  # it could not say anything of it
             how = "SIGKILL, by somebody or for want of memory"
         else:

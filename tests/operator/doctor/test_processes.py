@@ -175,6 +175,36 @@ def test_an_old_sweep_is_told(driver: Driver) -> None:
     assert "last 10 minutes ago: nobody works for it" in only(looked(driver), "sweep").means
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "does"),
+    [
+        ("beat", "beat-stalled", "sends no wake-ups"),
+        ("worker-quick", "worker-stalled", "takes no wake-ups"),
+    ],
+)
+def test_an_old_sweep_blames_who_hangs_and_asks_nobody_to_start_another(
+    driver: Driver, name: str, code: str, does: str
+) -> None:
+    driver.sweep()
+    driver.execute("UPDATE account SET swept_at = now() - interval '10 minutes'")
+    known = at_work(driver)
+    assert only(looked(driver), "sweep").code == "sweep-late"
+    assert "though a worker and beat are at work" in only(looked(driver), "sweep").means
+    role, more = next((role, more) for it, role, more in DAEMON if it == name)
+    known.note(a_process(name, role, idle=600.0, **more))
+    told = only(looked(driver), "sweep")
+    assert (told.code, f"{name} (pid 1 on one) lives, but {does}" in told.means) == (code, True)
+    assert "supervisor replaces it" in (told.advice)
+
+
+def test_an_old_sweep_blames_nobody_where_redis_is_away(driver: Driver) -> None:
+    driver.sweep()
+    driver.execute("UPDATE account SET swept_at = now() - interval '10 minutes'")
+    other = driver.another(redis_url=f"redis://127.0.0.1:{closed_port()}")
+    told = only(look(other.context.settings, "processes"), "sweep")
+    assert (told.means, told.advice) == ("last 10 minutes ago", "See what is found of Redis.")
+
+
 def test_a_supervisor_says_who_is_at_work_and_who_ended(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from manager.operator.problems import Problem
 from manager.operator.status import status
 from manager.run.presence import presence
 from manager.run.supervisor import ProcessStatus
+from manager.run.supervisor.child import HUNG
 from manager.semaphore import Presences
 from tests.steps.driver import Driver
 
@@ -47,6 +48,14 @@ def test_a_worker_that_was_killed_is_a_warning_that_names_it_and_when(
     assert "was killed (SIGKILL), by somebody or for want of memory, and was started" in told.text
     assert told.account is None
     assert "Nothing need be done" in told.way_out
+
+
+def test_one_that_its_supervisor_has_ended_was_killed_by_nobody_else(
+    driver: Driver, known: Presences
+) -> None:
+    [told] = restarted(driver, known, HUNG)
+    assert "hung, was ended by its supervisor, and was started again" in told.text
+    assert "SIGKILL" not in told.text
 
 
 def test_how_often_is_told_of_one_that_dies_again_and_again(
