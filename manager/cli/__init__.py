@@ -144,6 +144,8 @@ def main() -> None:
     _prepare_streams()
     try:
         _called()(prog_name="enrichd")
+    except KeyboardInterrupt:  # while the command was loaded; later Click says so
+        sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe has gone, for example `| head`
         _write_no_more()
         sys.exit(1)

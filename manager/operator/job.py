@@ -90,7 +90,12 @@ def merge_again(
     account = account_of(context, job_id)
     with _alone(context, account, job_id) as (connection, job):
         at_work = job.given_up_at and job.stage in (None, Stage.PENDING, Stage.PROCESSING)
-        if job.state in ACTIVE or (at_work and path is None):
+        if at_work and path is None:
+            raise ConflictError(
+                f"Job {job_id} was given up, and ends at the vendor later, if at all: its results "
+                "are not there yet. Add --file FILE if you have them."
+            )
+        if job.state in ACTIVE:
             raise ConflictError(
                 f"Job {job_id} is {job.vendor_status or job.state}: its results are not there yet."
             )

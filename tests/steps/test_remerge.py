@@ -251,7 +251,8 @@ def test_a_job_at_work_has_no_results_yet(driver: Driver) -> None:
     with pytest.raises(ConflictError, match="is pending: its results are not there yet"):
         merge_again(driver.context, job_id)
     driver.give_up(job_id)
-    with pytest.raises(ConflictError, match="its results are not there yet"):
+    said = "was given up, and ends at the vendor later, if at all: its results are not there yet"
+    with pytest.raises(ConflictError, match=said):
         merge_again(driver.context, job_id)
     assert outcomes(driver) == {"failed": 2}
 
