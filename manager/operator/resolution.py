@@ -48,7 +48,7 @@ def adopt(
     with _unresolved(context, job_id, context.settings.submission_limit) as (attempt, job):
         theirs = _status(attempt, batch_id)
         if reason := _not_ours(attempt, job, theirs, force):
-            raise ConflictError(f"{batch_id} is not job {job_id}: {reason}.")
+            raise ConflictError(f"{batch_id} is not taken for job {job_id}: {reason}.")
         why = f"an operator: it is {theirs.batch_id}"
         look.see(attempt.connection, attempt.account, theirs)
         with transaction(attempt.connection, COMMIT):

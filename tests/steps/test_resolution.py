@@ -82,7 +82,9 @@ def test_what_an_operator_sends_again_frees_its_slot_and_is_bought(driver: Drive
 def test_another_job_of_the_ledger_cannot_be_adopted(driver: Driver, stuck: UUID) -> None:
     known = driver.accepted(2, first=100)
     batch_id = driver.job(known).batch_id
-    with pytest.raises(ConflictError, match=f"{batch_id} is not job {stuck}: it is another one"):
+    with pytest.raises(
+        ConflictError, match=f"{batch_id} is not taken for job {stuck}: it is another one"
+    ):
         resolution.adopt(driver.context, stuck, batch_id)
     assert driver.job(stuck).state == "submitting"
 

@@ -108,7 +108,8 @@ WHERE f.count > 0 OR e.state IN ('expired', 'failed')
 GROUP BY e.cause ORDER BY last DESC
 
 -- name: few_found: Of the last jobs that were merged since then: those that found less than half of what
--- they asked for, and what the 20 before them of their lane found.
+-- they asked for, and what the 20 before them of their lane found. One that was given up and delivered
+-- later was not seen to complete.
 SELECT j.id, j.identifier_count AS asked, j.found, l.endpoint, l.identifier_type, j.ended_at,
        coalesce(usual.asked, 0)::bigint AS usually_asked, coalesce(usual.found, 0)::bigint AS usually_found
 FROM (
@@ -126,7 +127,7 @@ CROSS JOIN LATERAL (
            sum(least(coalesce(result_count, entities_fulfilled, 0), identifier_count)) AS found
     FROM (
         SELECT identifier_count, result_count, entities_fulfilled FROM job d
-        WHERE d.lane_id = j.lane_id AND d.completed_at < j.completed_at AND d.state = 'merged'
+        WHERE d.lane_id = j.lane_id AND d.completed_at < coalesce(j.completed_at, j.ended_at) AND d.state = 'merged'
         ORDER BY d.completed_at DESC LIMIT 20
     ) before
 ) usual

@@ -95,6 +95,18 @@ def test_a_job_that_found_far_less_than_its_lane_usually_does_is_a_warning(
     assert "found 20 of 100 (company/enrich by domains), where 90 % is usual" in warning.text
 
 
+def test_one_that_delivered_after_it_was_given_up_is_held_against_its_lane_too(
+    driver: Driver,
+) -> None:
+    driver.enqueue(90, unknown=10)
+    driver.drain()
+    driver.manager.enqueue("domains", [f"s{n}.example" for n in range(80)], account="test")
+    driver.drain()
+    driver.execute("UPDATE job SET completed_at = NULL WHERE identifier_count = 80")
+    [warning] = warnings(driver)
+    assert "found 0 of 80 (company/enrich by domains), where 90 % is usual" in warning.text
+
+
 @pytest.mark.parametrize(
     ("asked", "found", "usually_asked", "usually_found", "unusual"),
     [
