@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from manager import semaphore
@@ -43,9 +43,8 @@ def environment() -> dict[str, str]:
 def processes(settings: Settings, run_dir: Path, *, web: bool = True) -> list[ProcessSpec]:
     """The daemon's own processes: three workers, beat and web."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    beat = run_dir / "beat.heartbeat"
     specs = [
-        celery_process(settings, name, run_dir / f"{name}.heartbeat", *arguments, woken_by=beat)
+        celery_process(settings, name, run_dir / f"{name}.heartbeat", *arguments)
         for name, *arguments in (
             ("worker-quick", "worker", "--queues", "enrichd.quick"),
             ("worker-merge", "worker", "--queues", "enrichd.merge"),
@@ -64,51 +63,32 @@ def sandbox_process(port: int, data_dir: Path, *options: str) -> ProcessSpec:
     return ProcessSpec("sandbox", module("sandbox", *arguments, *options), environment())
 
 
-def celery_process(
-    settings: Settings, name: str, heartbeat: Path, *arguments: str, woken_by: Path | None = None
-) -> ProcessSpec:
-    """A worker or beat, replaced when it has not worked for too long, however alive it is.
-
-    woken_by: beat's heartbeat, without which a worker has nothing to do.
-    """
+def celery_process(settings: Settings, name: str, heartbeat: Path, *arguments: str) -> ProcessSpec:
+    """A worker or beat, replaced when it has not worked for too long, however alive it is."""
     return ProcessSpec(
         name,
         module("tasks", *arguments, "--heartbeat", str(heartbeat)),
         environment(),
-        progress=_since_touched(settings, heartbeat, woken_by),
+        progress=_since_touched(settings, heartbeat),
         stalled_after=settings.stalled_after,
     )
 
 
-def _since_touched(
-    settings: Settings, heartbeat: Path, woken_by: Path | None
-) -> Callable[[], float | None]:
-    """Seconds for which the process has not worked although Redis answered and beat woke it.
-
-    A hanging beat leaves all workers idle: it alone is to be replaced.
+def _since_touched(settings: Settings, heartbeat: Path) -> Callable[[], float | None]:
+    """Seconds for which the process has not worked although Redis answered; without limit when it
+    never has, so that one that hangs before its first task counts from its start.
     """
-    excused = 0.0
-    other = woken_by if woken_by != heartbeat else None
-    silent_after = max(settings.stalled_after / 2, 3 * settings.sweep_interval)
-
-    def is_woken() -> bool:
-        if other is None:
-            return True
-        with suppress(FileNotFoundError):  # it was never at work
-            return time.time() - other.stat().st_mtime < silent_after
-        return False
+    redis_away = 0.0
 
     def progress() -> float | None:
-        nonlocal excused
+        nonlocal redis_away
         try:
             semaphore.ping(settings)
-            away = not is_woken()
         except UnavailableError:
-            away = True
-        if away:
-            excused = time.time()
+            redis_away = time.time()
             return None
-        return time.time() - max(heartbeat.stat().st_mtime, excused)
+        touched = heartbeat.stat().st_mtime if heartbeat.exists() else 0.0
+        return time.time() - max(touched, redis_away)
 
     return progress
 

@@ -53,7 +53,7 @@ def test_workers_that_live_but_do_not_consume_are_replaced_and_so_is_beat(world:
     enrich(world, timeout=90)
     print(f"replaced and at work {time.monotonic() - began:.1f} s after they stuck")
     _, alive = psutil.wait_procs(stuck, timeout=20)
-    assert not alive
+    assert not [(it.pid, it.ppid(), it.cmdline()) for it in alive]
 
 
 @pytest.mark.parametrize("how", ["restart", "kill connections", "flush"])
@@ -85,7 +85,7 @@ def test_a_killed_supervisor_leaves_no_orphans_that_fight_the_next_one(world: Wo
     daemon.kill()
     daemon.start()
     _, alive = psutil.wait_procs(ours, timeout=20)
-    assert not alive
+    assert not [(it.pid, it.ppid(), it.cmdline()) for it in alive]
     enrich(world)
 
 

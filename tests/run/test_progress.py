@@ -1,4 +1,4 @@
-"""Whose idleness is held against whom: a worker waits for beat, and everybody for Redis."""
+"""For how long a process has not worked, as its supervisor sees it."""
 
 from __future__ import annotations
 
@@ -10,37 +10,29 @@ import pytest
 
 from manager import Settings
 from manager.run import processes
+from manager.run.supervisor.child import ProcessSpec
 
 pytestmark = pytest.mark.integration
 
 
-def idle(settings: Settings, run_dir: Path, **ago: float) -> dict[str, float | None]:
-    """What the supervisor takes each process's idleness for. ago: when each has worked last."""
-    specs = processes.processes(settings, run_dir, web=False)
-    for spec in specs:
-        file = run_dir / f"{spec.name}.heartbeat"
-        file.touch()
-        at = time.time() - ago.get(spec.name.replace("-", "_"), 0.0)
-        os.utime(file, (at, at))
-    return {spec.name: spec.progress() for spec in specs if spec.progress}
+@pytest.fixture
+def quick(settings: Settings, tmp_path: Path) -> ProcessSpec:
+    """The worker of the queue quick."""
+    return processes.processes(settings, tmp_path, web=False)[0]
 
 
-def test_a_worker_that_takes_no_wake_ups_is_idle(settings: Settings, tmp_path: Path) -> None:
-    found = idle(settings, tmp_path, worker_quick=500)
-    assert 499 < (found["worker-quick"] or 0) < 520
-    assert (found["worker-merge"] or 0) < 20
-
-
-def test_workers_are_not_to_blame_for_a_beat_that_hangs(settings: Settings, tmp_path: Path) -> None:
-    found = idle(settings, tmp_path, beat=500, worker_quick=500, worker_merge=500, worker_tell=500)
-    assert 499 < (found.pop("beat") or 0) < 520
-    assert set(found.values()) == {None}
-
-
-def test_workers_have_nothing_to_do_before_beat_was_at_work(
-    settings: Settings, tmp_path: Path
-) -> None:
-    [quick, *_] = processes.processes(settings, tmp_path, web=False)
-    (tmp_path / "worker-quick.heartbeat").touch()
+def test_it_is_idle_since_it_touched_its_heartbeat(quick: ProcessSpec, tmp_path: Path) -> None:
     assert quick.progress is not None
-    assert quick.progress() is None
+    file = tmp_path / f"{quick.name}.heartbeat"
+    file.touch()
+    os.utime(file, (time.time() - 500,) * 2)
+    assert 499 < (quick.progress() or 0) < 530
+    file.touch()
+    assert (quick.progress() or 0) < 30
+
+
+def test_one_that_has_never_worked_counts_from_its_start(quick: ProcessSpec) -> None:
+    assert quick.progress is not None
+    idle = quick.progress()
+    assert idle is not None, "else one that hangs before its first task is never replaced"
+    assert idle > 1e6, "it is cut to how long the process runs"

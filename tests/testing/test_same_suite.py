@@ -349,7 +349,7 @@ class TestWait:
 
     def test_it_says_what_it_waited_for_when_time_is_up(self, world: World) -> None:
         request = world.manager.enqueue("domains", [KNOWN, STRANGER])
-        with pytest.raises(WaitTimeoutError, match=r"after 0.05 seconds: 0 of 2 identifiers are"):
+        with pytest.raises(WaitTimeoutError, match=r"after 0.05 s: 0 of 2 identifiers are"):
             request.wait(timeout=0.05)
         with pytest.raises(TimeoutError):
             request.wait(timeout=0)
