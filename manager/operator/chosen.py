@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal, get_args
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from manager.identifiers import IDENTIFIER_TYPES, NORMALISERS
 from manager.ledger.sql import Statements
 from manager.ledger.states import EnrichmentState, JobState, Whose
 from manager.operator.metadata import jsonpath
+from manager.operator.spans import read_span
 from manager.vendor.stage import Stage
 
 Kind = Literal["job", "request", "enrichment", "vendor_job", "stray", "lane"]
@@ -33,8 +34,6 @@ METADATA = "metadata."
 LONGEST = 2_000
 
 SQL = Statements("chosen")
-_SPAN = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w)\Z")
-_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _HEX = re.compile(r"[0-9a-f]{1,32}\Z")
 _SMALLEST, _LARGEST = 1, 2**63 - 1
 
@@ -191,8 +190,8 @@ def _open(value: str, at: datetime) -> Parameters:
 def _moment(name: str, value: str, at: datetime) -> Parameters:
     """A span that ends now, or a day or a moment; without an offset by UTC."""
     try:
-        if span := _SPAN.match(value):
-            return {name: at - timedelta(seconds=int(span[1]) * _UNITS[span[2]])}
+        if (span := read_span(value)) is not None:
+            return {name: at - span}
         moment = datetime.fromisoformat(value)
         return {name: (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)}
     except (ValueError, OverflowError):

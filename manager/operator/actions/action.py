@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +10,7 @@ from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from manager.errors import InvalidRequestError
+from manager.operator.spans import read_span
 from manager.steps.context import Context
 
 Effect = Literal["safe", "spends", "discards"]
@@ -19,8 +19,6 @@ ArgumentType = Literal["text", "integer", "span", "flag", "lines", "json"]
 
 LONGEST = 500
 LONGEST_SPAN = timedelta(days=36_500)
-_SPAN = re.compile(r"(\d{1,9})\s*(s|min|m|h|d|w)\Z")
-_UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 class Choice(Protocol):
@@ -172,10 +170,10 @@ def span(text: str | timedelta) -> timedelta:
     if isinstance(text, timedelta):
         value = text
     else:
-        found = _SPAN.match(str(text).strip())
+        found = read_span(str(text).strip())
         if found is None:
             raise InvalidRequestError(f"{str(text)[:80]!r} is no span such as 30min, 2h or 7d.")
-        value = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        value = found
     if value > LONGEST_SPAN:
         raise InvalidRequestError(f"{str(text)[:80]!r} is longer than {LONGEST_SPAN.days:,} days.")
     return value
