@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection
 
@@ -18,6 +18,16 @@ SQL = Statements("size")
 # Tables of less than so many bytes are counted; of those with more rows than that a share is looked
 # at.
 SMALL, SAMPLED = 8 * 2**20, 200_000
+# What a limit is of, and its table, where its statement counts nothing else.
+COUNTED = {
+    "jobs": "job",
+    "events": "job_event",
+    "strays": "stray",
+    "vendor_jobs": "vendor_job",
+    "notices": "notice",
+    "actions": "operator_action",
+    "stats": "day_counter",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,27 +122,11 @@ def _frees(
         enrichments = one(connection, SQL.enrichments, Enrichments, sought)
         frees["enrichment"] = scaled(enrichments.enrichments, "enrichment")
         frees["result"] = scaled(enrichments.results, "enrichment")
-    if bounds["jobs"].set:
-        count = one(connection, SQL.jobs, int, parameters("jobs", "job"))
-        frees["job"] = scaled(count, "job")
-    if bounds["events"].set:
-        count = one(connection, SQL.events, int, parameters("events", "job_event"))
-        frees["job_event"] = scaled(count, "job_event")
-    if bounds["strays"].set:
-        count = one(connection, SQL.strays, int, parameters("strays", "stray"))
-        frees["stray"] = scaled(count, "stray")
-    if bounds["vendor_jobs"].set:
-        count = one(connection, SQL.vendor_jobs, int, parameters("vendor_jobs", "vendor_job"))
-        frees["vendor_job"] = scaled(count, "vendor_job")
-    if bounds["notices"].set:
-        count = one(connection, SQL.notices, int, parameters("notices", "notice"))
-        frees["notice"] = scaled(count, "notice")
-    if bounds["actions"].set:
-        count = one(connection, SQL.actions, int, parameters("actions", "operator_action"))
-        frees["operator_action"] = scaled(count, "operator_action")
-    if bounds["stats"].set:
-        count = one(connection, SQL.stats, int, parameters("stats", "day_counter"))
-        frees["day_counter"] = scaled(count, "day_counter")
+    for name, table in COUNTED.items():
+        if bounds[name].set:
+            statement: LiteralString = getattr(SQL, name)
+            count = one(connection, statement, int, parameters(name, table))
+            frees[table] = scaled(count, table)
     return frees
 
 
