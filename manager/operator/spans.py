@@ -10,6 +10,11 @@ _UNITS = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def read_span(text: str) -> timedelta | None:
-    """The span that is written so; None when it is none. Raises OverflowError."""
+    """The span that is written so, or the longest there is; None when it is none."""
     found = _SPAN.match(text)
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else None
+    if found is None:
+        return None
+    try:
+        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    except OverflowError:
+        return timedelta.max

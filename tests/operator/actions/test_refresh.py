@@ -83,6 +83,7 @@ def test_what_failed_waits_or_is_forgotten_is_not_refreshed(driver: Driver) -> N
         ({}, "older_than is needed"),
         ({"older_than": "long"}, "older_than: 'long' is no span"),
         ({"older_than": "9999999w"}, "is longer than 36,500 days"),
+        ({"older_than": "999999999w"}, "is longer than 36,500 days"),
         ({"older_than": "1d", "metadata": "[]"}, "metadata must be a JSON object"),
         ({"older_than": "1d", "metadata": "{"}, "is no JSON"),
         ({"older_than": "1d", "priority": "1000"}, "priority"),
